@@ -1,0 +1,79 @@
+"""The two tables everything meets in, as pandas frames with fixed columns.
+
+READINGS: one row per value a device sent.
+SLOTS: one row per value of a slot, day or month.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+
+READING_COLUMNS = ("time", "device", "quantity", "channel", "value", "received_at", "flags")
+READING_KEY = ("device", "quantity", "channel", "time")
+SLOT_COLUMNS = ("start", "scope", "entity", "quantity", "value", "coverage", "estimated", "reasons")
+SLOT_KEY = ("scope", "entity", "quantity", "start")
+
+TIME_DTYPE = "datetime64[us, UTC]"
+
+_READING_DTYPES = {
+    "time": TIME_DTYPE,
+    "device": "object",
+    "quantity": "object",
+    "channel": "object",
+    "value": "float64",
+    "received_at": TIME_DTYPE,
+    "flags": "int16",
+}
+_SLOT_DTYPES = {
+    "start": TIME_DTYPE,
+    "scope": "object",
+    "entity": "object",
+    "quantity": "object",
+    "value": "float64",
+    "coverage": "float64",
+    "estimated": "float64",
+    "reasons": "object",
+}
+
+
+def readings_frame(columns: dict[str, object] | pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return a readings frame with exactly READING_COLUMNS and their types; empty without argument.
+
+    `time` is the device's own time, `received_at` ours; `channel` is "" for the device's total and otherwise names
+    a phase ("l1"), string or tariff register; `value` is as sent, in the unit of its quantity; `flags` is a
+    ReadingFlag.
+    """
+    return _frame(columns, READING_COLUMNS, _READING_DTYPES)
+
+
+def slots_frame(columns: dict[str, object] | pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return a slots frame with exactly SLOT_COLUMNS and their types; empty without argument.
+
+    `value` is NaN where nothing is known (never zero). `coverage` is the share of the period that was measured,
+    `estimated` the share that was filled; both in [0, 1]. `reasons` holds sorted reason codes, space-separated.
+    """
+    return _frame(columns, SLOT_COLUMNS, _SLOT_DTYPES)
+
+
+def instant(value: object) -> datetime:
+    """Return a pandas, numpy or Python time as an aware Python datetime in UTC."""
+    stamp = pd.Timestamp(value)  # type: ignore[arg-type]  # the stubs list the union, callers hold one of it
+    stamp = stamp.tz_localize(UTC) if stamp.tzinfo is None else stamp.tz_convert(UTC)
+    return stamp.to_pydatetime()
+
+
+def _frame(
+    columns: dict[str, object] | pd.DataFrame | None, names: tuple[str, ...], dtypes: dict[str, str]
+) -> pd.DataFrame:
+    if columns is None:
+        columns = {name: np.empty(0) for name in names}
+        frame = pd.DataFrame({n: pd.Series(dtype=dtypes[n]) for n in names})
+        return frame
+    frame = pd.DataFrame(columns)
+    missing = [n for n in names if n not in frame.columns]
+    if missing:
+        raise ValueError(f"columns missing: {', '.join(missing)}")
+    return frame.loc[:, list(names)].astype(dtypes)

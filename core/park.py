@@ -1,0 +1,323 @@
+"""The description of a park: what PARK.yaml says, validated whole.
+
+Everything that changes with time carries `valid_from` and `valid_to` (half-open). Times written without an offset
+are park time. `core/park_file.py` reads the file and turns every fault into line, reason and hint.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+
+from core.text import Language, Text
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+DeviceId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f+#/]+$")]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Model(BaseModel):
+    """Base of everything in PARK.yaml: unknown keys are faults, values do not change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _as_datetime(value: Any) -> Any:  # Any: pydantic hands over whatever stood in the YAML
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - becomes park time in Park
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        return _as_datetime(date.fromisoformat(value))
+    return value
+
+
+When = Annotated[datetime, BeforeValidator(_as_datetime)]
+
+
+class Dated(Model):
+    """Something that holds from `valid_from` until before `valid_to`; open-ended where either is absent."""
+
+    valid_from: When | None = None
+    valid_to: When | None = None
+
+    def valid_at(self, instant: datetime) -> bool:
+        """Say whether this held at an aware instant."""
+        return (self.valid_from is None or self.valid_from <= instant) and (
+            self.valid_to is None or instant < self.valid_to
+        )
+
+
+D = TypeVar("D", bound=Dated)
+
+
+def valid_one(elements: Iterable[D], instant: datetime) -> D | None:
+    """Return the one element that held at `instant`; validation made sure there are not two."""
+    return next((e for e in elements if e.valid_at(instant)), None)
+
+
+class DeviceAssignment(Dated):
+    """A device that serves a point for a time."""
+
+    id: DeviceId
+    template: Identifier
+    ratio: float = Field(1.0, gt=0.0, description="CT ratio x PT ratio; 1 where the device already applies it")
+    direction: Literal["normal", "reversed"] = "normal"
+    rating_kw: float | None = Field(None, gt=0.0, description="largest power this point can draw or deliver")
+    interval_s: float = Field(60.0, gt=0.0, description="how often the device reports when all is well")
+    serial: str | None = None
+    accuracy_class: str | None = None
+    calibrated_on: date | None = None
+
+
+class Point(Model):
+    """A place where energy or weather is measured."""
+
+    id: Identifier
+    role: Literal["grid", "pv", "load", "storage", "weather"]
+    name: Text
+    parent: Identifier | None = None
+    group: Identifier | None = Field(None, description="points of one group are shown together, e.g. a building")
+    devices: tuple[DeviceAssignment, ...] = ()
+
+    def device_at(self, instant: datetime) -> DeviceAssignment | None:
+        """Return the device that served the point at `instant`."""
+        return valid_one(self.devices, instant)
+
+
+class Array(Dated):
+    """A PV array: modules of one orientation behind one PV point."""
+
+    id: Identifier
+    name: Text
+    point: Identifier = Field(description="the pv point that meters it; a point may serve several arrays")
+    dc_kwp: float = Field(gt=0.0)
+    ac_kw: float = Field(gt=0.0, description="AC rating of its inverters")
+    tilt: float = Field(ge=0.0, le=90.0, description="degrees from horizontal")
+    azimuth: float = Field(ge=0.0, lt=360.0, description="degrees clockwise from north")
+    mounting: Literal["freestanding", "semi_integrated", "close_mount", "insulated"] = "freestanding"
+    gamma_pdc: float = Field(-0.0035, gt=-0.01, le=0.0, description="1/K")
+    losses: Share = Field(0.08, description="mismatch, wiring, nameplate; not soiling, shading, availability")
+    degradation_per_year: Share = 0.005
+    commissioned: date | None = None
+    weather: Identifier | None = Field(None, description="the weather point that serves it")
+    strings: int | None = Field(None, gt=0)
+
+
+class Tariff(Dated):
+    """What a kWh costs at the grid connection."""
+
+    import_per_kwh: float
+    export_per_kwh: float = 0.0
+    currency: str = "CNY"
+    source: str = ""
+
+
+class Target(Dated):
+    """Tiers of one monthly ratio: green from `green` on, yellow from `yellow` on, red below."""
+
+    quantity: Literal["self_sufficiency", "self_consumption", "net_zero_ratio"] = "self_sufficiency"
+    green: float = Field(ge=0.0)
+    yellow: float = Field(ge=0.0)
+    source: str = ""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Target:
+        if self.yellow > self.green:
+            raise ValueError("yellow must not be above green")
+        return self
+
+
+class CarbonChoice(Dated):
+    """Which row of the factor table converts grid import to carbon."""
+
+    scheme: Identifier = "location"
+    region: str = "CN"
+
+
+class Broker(Model):
+    """The MQTT broker. The password comes from the environment or a file, never from the YAML."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(1883, ge=1, le=65535)
+    client_id: str | None = Field(None, description="stable; default parkwatt-<park id>")
+    topics: tuple[str, ...] | None = Field(None, description="subscribe to these instead of the templates' own")
+    username: str | None = None
+    password_env: str | None = None
+    password_file: Path | None = None
+    tls: bool = False
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    keepalive_s: int = Field(60, ge=5, le=3600)
+
+
+class EmbeddedStore(Model):
+    """DuckDB in one file."""
+
+    kind: Literal["embedded"] = "embedded"
+    path: Path = Path("data/parkwatt.duckdb")
+    memory_limit_mb: int = Field(128, ge=32)
+    threads: int = Field(2, ge=1)
+
+
+class InfluxStore(Model):
+    """InfluxDB 1.x by line protocol and InfluxQL."""
+
+    kind: Literal["influx"]
+    url: str = Field(pattern=r"^https?://")
+    database: str = "parkwatt"
+    username: str | None = None
+    password_env: str | None = None
+    password_file: Path | None = None
+    timeout_s: float = Field(10.0, gt=0.0)
+
+
+class Http(Model):
+    """Where the page listens."""
+
+    listen: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    hosts: tuple[str, ...] = Field((), description="host names under which the page is asked for, besides `listen`")
+
+
+class Receiver(Model):
+    """Where alerts go. An Apprise URL or webhook address is a secret and may come from the environment."""
+
+    id: Identifier
+    kind: Literal["log", "webhook", "apprise"]
+    url: str | None = None
+    url_env: str | None = None
+    language: Language = Language.ZH
+    severity: Literal["info", "warning", "critical"] = "info"
+
+    @model_validator(mode="after")
+    def _has_address(self) -> Receiver:
+        if self.kind != "log" and not (self.url or self.url_env):
+            raise ValueError(f"a receiver of kind {self.kind} needs url or url_env")
+        return self
+
+
+class Rules(Model):
+    """The library rules are on unless switched off; further files add to them."""
+
+    disable: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    params: dict[str, dict[str, float]] = Field(default_factory=dict, description="rule id -> parameter -> value")
+
+
+class Park(Model):
+    """A whole park, as one PARK.yaml describes it."""
+
+    id: Identifier
+    name: Text
+    latitude: float = Field(ge=-90.0, le=90.0)
+    longitude: float = Field(ge=-180.0, le=180.0)
+    altitude_m: float = Field(0.0, ge=-430.0, le=6000.0)
+    timezone: str
+    area_ha: float | None = Field(None, gt=0.0)
+    notice: Text | None = Field(
+        None, description="a line every page and report shows, e.g. where replayed data come from"
+    )
+    languages: tuple[Language, ...] = (Language.ZH, Language.EN)
+    mqtt: Broker = Broker()
+    store: Annotated[EmbeddedStore | InfluxStore, Field(discriminator="kind")] = EmbeddedStore()
+    state: Path = Field(Path("data/state.sqlite"), description="alerts, marks, quarantine, archived configurations")
+    http: Http = Http()
+    points: tuple[Point, ...] = Field(min_length=1)
+    arrays: tuple[Array, ...] = ()
+    tariffs: tuple[Tariff, ...] = ()
+    targets: tuple[Target, ...] = ()
+    carbon: tuple[CarbonChoice, ...] = (CarbonChoice(),)
+    receivers: tuple[Receiver, ...] = (Receiver(id="log", kind="log"),)
+    rules: Rules = Rules()
+
+    _zone: ZoneInfo = PrivateAttr()
+    _digest: str = PrivateAttr(default="")
+
+    @field_validator("store", mode="before")
+    @classmethod
+    def _store_kind(cls, value: Any) -> Any:  # Any: pydantic hands over whatever stood in the YAML
+        if isinstance(value, dict) and "kind" not in value:
+            return {"kind": "influx" if "url" in value else "embedded", **value}
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("no such time zone; write it like Asia/Shanghai")
+        return value
+
+    def model_post_init(self, _context: object) -> None:
+        self._zone = ZoneInfo(self.timezone)
+        for element in self._dated():
+            for end in ("valid_from", "valid_to"):
+                # Frozen for everybody else: here alone park time becomes UTC, once, before anyone reads it.
+                object.__setattr__(element, end, self._utc(getattr(element, end)))
+
+    def _dated(self) -> list[Dated]:
+        devices = [d for p in self.points for d in p.devices]
+        return [*devices, *self.arrays, *self.tariffs, *self.targets, *self.carbon]
+
+    def _utc(self, value: datetime | None) -> datetime | None:
+        if value is None:
+            return None
+        return (value if value.tzinfo else value.replace(tzinfo=self._zone)).astimezone(UTC)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The park's time zone."""
+        return self._zone
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file this was read from; archived with every run."""
+        return self._digest
+
+    def point(self, point_id: str) -> Point:
+        """Return the point called `point_id`."""
+        return next(p for p in self.points if p.id == point_id)
+
+    def by_role(self, role: str) -> tuple[Point, ...]:
+        """Return the points of one role, in the file's order."""
+        return tuple(p for p in self.points if p.role == role)
+
+    def top_loads(self) -> tuple[Point, ...]:
+        """Return the load points that are not below another load point: their sum is what sub-meters explain."""
+        loads = {p.id for p in self.by_role("load")}
+        return tuple(p for p in self.by_role("load") if p.parent not in loads)
+
+    def assignments(self) -> list[tuple[Point, DeviceAssignment]]:
+        """Return every (point, device) pair."""
+        return [(p, d) for p in self.points for d in p.devices]
+
+    def arrays_of(self, point_id: str) -> tuple[Array, ...]:
+        """Return the arrays behind one PV point."""
+        return tuple(a for a in self.arrays if a.point == point_id)
+
+
+def secret(env: str | None, file: Path | None) -> str | None:
+    """Return a secret from the environment or a file; None where neither is configured."""
+    if env:
+        return os.environ.get(env)
+    if file:
+        return file.read_text().strip()
+    return None
+
+
+def overlapping(elements: Sequence[Dated]) -> tuple[int, int] | None:
+    """Return the indices of two elements that hold at the same time, if any do."""
+    first = datetime.min.replace(tzinfo=UTC)
+    last = datetime.max.replace(tzinfo=UTC)
+    spans = sorted((e.valid_from or first, e.valid_to or last, i) for i, e in enumerate(elements))
+    for (_, end, i), (start, _, j) in itertools.pairwise(spans):
+        if start < end:
+            return min(i, j), max(i, j)
+    return None

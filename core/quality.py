@@ -1,0 +1,61 @@
+"""Why a number is what it is: reason codes of slots, flags of readings, events of entities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntFlag, StrEnum
+
+
+class ReadingFlag(IntFlag):
+    """What ingest noticed about a reading; the value itself is kept as sent."""
+
+    NONE = 0
+    TIME_UNCERTAIN = 1  # the device sent no time; the time of receipt was taken
+    OUT_OF_RANGE = 2  # beyond the physical bounds of its quantity: kept, but never used
+    FUTURE = 4  # time ahead of ours by more than the allowance: kept, but never used
+    IMPORTED = 8  # came from a file
+
+
+UNUSABLE = ReadingFlag.OUT_OF_RANGE | ReadingFlag.FUTURE
+
+
+class Reason(StrEnum):
+    """Reason codes; a slot carries them space-separated and sorted."""
+
+    MISSING = "missing"  # nothing is known of part of this period
+    GAP = "gap"  # energy over a gap, spread: the total is measured, its shape is estimated
+    JITTER = "jitter"
+    SPURIOUS = "spurious"  # a dip or spike that returned was left out
+    ROLLOVER = "rollover"
+    RESET = "reset"
+    REPLACED = "replaced"
+    IMPLAUSIBLE = "implausible"
+    FROM_POWER = "from_power"  # no register: integrated from power
+    TIME_UNCERTAIN = "time_uncertain"
+    SENSOR_FAULT = "sensor_fault"
+    RUNG_POA = "rung_poa"
+    RUNG_GHI = "rung_ghi"
+    RUNG_CLEAR_SKY = "rung_clear_sky"
+    DEFAULT_TEMPERATURE = "default_temperature"
+    PARTIAL = "partial"  # the period is not over yet
+
+
+def join_reasons(*groups: str | Iterable[str]) -> str:
+    """Merge reason codes into the stored form."""
+    merged: set[str] = set()
+    for group in groups:
+        merged.update(group.split() if isinstance(group, str) else group)
+    return " ".join(sorted(merged))
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to an entity's data, with its bounds. Words are made late, from code and parameters."""
+
+    entity: str  # point or array id
+    code: str  # a Reason or a check's own code
+    start: datetime
+    end: datetime
+    params: Mapping[str, float | str] = field(default_factory=dict)

@@ -1,0 +1,138 @@
+"""The one vocabulary of physical and accounting quantities.
+
+Directions at a meter: *import* flows from the park's bus into what is metered, except at the grid connection, where
+import flows from the grid into the park. A PV meter's generation is its export. `active_power_kw` is positive with
+import. Adding a KPI starts with a row here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a number of this quantity is."""
+
+    REGISTER = "register"  # ever-growing count, as the device sends it
+    GAUGE = "gauge"  # value at an instant
+    AMOUNT = "amount"  # belongs to a period, adds up over periods
+    RATIO = "ratio"  # belongs to a period, never added or averaged
+
+
+class Aggregation(StrEnum):
+    """How several slots become one longer period."""
+
+    SUM = "sum"
+    MEAN = "mean"  # time-weighted
+    RATIO_OF_SUMS = "ratio_of_sums"  # recomputed from its parts
+    LAST = "last"
+
+
+class Scope(StrEnum):
+    """What an entity id names."""
+
+    PARK = "park"
+    POINT = "point"
+    ARRAY = "array"
+
+
+class Period(StrEnum):
+    """The length a stored value belongs to; always labelled by its first instant, in UTC."""
+
+    SLOT = "slot"  # 15 minutes
+    DAY = "day"  # local day of the park
+    MONTH = "month"  # local month; the running month is "to date"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One row of the vocabulary. `low` and `high` bound what is physically possible for any device."""
+
+    name: str
+    unit: str
+    kind: Kind
+    aggregation: Aggregation
+    zh: str
+    en: str
+    low: float | None = None
+    high: float | None = None
+
+
+def _register(name: str, zh: str, en: str) -> Quantity:
+    return Quantity(name, "kWh", Kind.REGISTER, Aggregation.LAST, zh, en, 0.0, 1e12)
+
+
+def _gauge(name: str, unit: str, zh: str, en: str, low: float, high: float) -> Quantity:
+    return Quantity(name, unit, Kind.GAUGE, Aggregation.MEAN, zh, en, low, high)
+
+
+def _amount(name: str, unit: str, zh: str, en: str) -> Quantity:
+    return Quantity(name, unit, Kind.AMOUNT, Aggregation.SUM, zh, en)
+
+
+def _ratio(name: str, zh: str, en: str) -> Quantity:
+    return Quantity(name, "1", Kind.RATIO, Aggregation.RATIO_OF_SUMS, zh, en)
+
+
+# What devices send. Templates may name only these.
+READING: dict[str, Quantity] = {
+    q.name: q
+    for q in (
+        _register("energy_import_kwh", "正向有功电能", "imported energy register"),
+        _register("energy_export_kwh", "反向有功电能", "exported energy register"),
+        _gauge("active_power_kw", "kW", "有功功率", "active power", -1e6, 1e6),
+        _gauge("reactive_power_kvar", "kvar", "无功功率", "reactive power", -1e6, 1e6),
+        _gauge("dc_power_kw", "kW", "直流功率", "DC power", -1e5, 1e6),
+        _gauge("voltage_v", "V", "电压", "voltage", 0.0, 1e6),
+        _gauge("current_a", "A", "电流", "current", -1e5, 1e5),
+        _gauge("frequency_hz", "Hz", "频率", "frequency", 0.0, 100.0),
+        _gauge("power_factor", "1", "功率因数", "power factor", -1.0, 1.0),
+        _gauge("poa_wm2", "W/m²", "组件面辐照度", "plane-of-array irradiance", -20.0, 2000.0),
+        _gauge("ghi_wm2", "W/m²", "水平总辐照度", "global horizontal irradiance", -20.0, 2000.0),
+        _gauge("temp_air_c", "°C", "气温", "air temperature", -60.0, 70.0),
+        _gauge("temp_module_c", "°C", "组件温度", "module temperature", -60.0, 120.0),
+        _gauge("wind_speed_ms", "m/s", "风速", "wind speed", 0.0, 80.0),
+        _gauge("state_of_charge", "1", "荷电状态", "state of charge", 0.0, 1.0),
+    )
+}
+
+# What models derive and the store keeps per slot, day and month. The scopes a quantity occurs in are in the comment.
+DERIVED: dict[str, Quantity] = {
+    q.name: q
+    for q in (
+        # point: what flowed at the meter (register differences, or power where there is no register)
+        _amount("import_kwh", "kWh", "流入电量", "import"),  # point, park
+        _amount("export_kwh", "kWh", "流出电量", "export"),  # point, park
+        # park and its parts
+        _amount("generation_kwh", "kWh", "光伏发电量", "PV generation"),  # park, point (pv), array
+        _amount("load_kwh", "kWh", "用电量", "consumption"),  # park, point (load)
+        _amount("charge_kwh", "kWh", "储能充电量", "storage charge"),  # park, point (storage)
+        _amount("discharge_kwh", "kWh", "储能放电量", "storage discharge"),  # park, point (storage)
+        _amount("self_consumed_kwh", "kWh", "自用光伏电量", "self-consumed PV"),  # park
+        _amount("residual_kwh", "kWh", "未分表电量", "unmetered remainder"),  # park
+        _amount("net_balance_kwh", "kWh", "净余额", "net balance"),  # park: generation minus consumption
+        _amount("plan_net_balance_kwh", "kWh", "计划净余额", "planned net balance"),  # park, day and month
+        _amount("expected_kwh", "kWh", "光伏应发电量", "expected PV"),  # array, park
+        _amount("irradiation_kwh_m2", "kWh/m²", "组件面辐照量", "plane-of-array irradiation"),  # array
+        _amount("carbon_kg", "kgCO2", "购电碳排放", "carbon of grid import"),  # park, location-based
+        _ratio("self_sufficiency", "自给率", "self-sufficiency"),  # park, metered: (G - E) / L
+        _ratio("self_consumption", "自用率", "self-consumption"),  # park, metered: (G - E) / G
+        _ratio("net_zero_ratio", "净零率", "net-zero ratio"),  # park: G / L
+        _ratio("self_sufficiency_15min", "自给率（15分钟轧差）", "self-sufficiency, 15-min netting"),  # park
+        _ratio("self_sufficiency_day", "自给率（日轧差）", "self-sufficiency, daily netting"),  # park, month
+        _ratio("self_sufficiency_month", "自给率（月轧差）", "self-sufficiency, monthly netting"),  # park, month
+        _ratio("energy_performance_index", "发电能效指数", "energy performance index"),  # array, park
+        _ratio("performance_ratio", "性能比", "performance ratio"),  # array
+        # point: mean of what a sensor or meter showed
+        *(q for q in READING.values() if q.kind is Kind.GAUGE),
+    )
+}
+
+
+def quantity(name: str) -> Quantity:
+    """Return the row called `name`, whether devices send it or models derive it."""
+    found = READING.get(name) or DERIVED.get(name)
+    if found is None:
+        raise KeyError(f"no quantity is called {name!r}")
+    return found

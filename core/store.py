@@ -1,0 +1,213 @@
+"""What a store and a state file promise. Implementations live in `store/`; every room asks only for these.
+
+A Store holds series of one park: readings as sent and values derived per slot, day and month. A State holds what
+changes: marks, quarantine, events, alerts, archived configurations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+import pandas as pd
+
+from core.quality import Event
+from core.quantities import Period
+
+
+@dataclass(frozen=True)
+class StoreInfo:
+    """What a person wants to know of a store: how much, since when, where."""
+
+    kind: str
+    readings: int
+    first_reading: datetime | None
+    last_reading: datetime | None
+    size_bytes: int | None
+
+
+class Store(Protocol):
+    """Series of one park. Every method may be called from any thread.
+
+    Raises Retryable where the store is out of reach or out of space (nothing was lost, try again), Rejected where
+    it will never take these rows.
+    """
+
+    def append_readings(self, readings: pd.DataFrame) -> None:
+        """Add a READINGS frame; durable when this returns. The same key twice keeps the one received later."""
+        ...
+
+    def readings(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        devices: Sequence[str] | None = None,
+        quantities: Sequence[str] | None = None,
+        edges: bool = False,
+    ) -> pd.DataFrame:
+        """Return readings in [start, end), one row per key, sorted by READING_KEY.
+
+        With `edges`, also the last one before `start` and the first one at or after `end` of every
+        (device, quantity, channel), so that a register can be interpolated at both ends. Readings flagged
+        unusable never serve as edges.
+        """
+        ...
+
+    def latest(self) -> pd.DataFrame:
+        """Return the newest usable reading of every (device, quantity, channel)."""
+        ...
+
+    def write_slots(self, period: Period, slots: pd.DataFrame) -> int:
+        """Set values of one period length and return how many changed; a value replaced goes to `revisions`."""
+        ...
+
+    def slots(
+        self,
+        period: Period,
+        start: datetime,
+        end: datetime,
+        *,
+        scope: str | None = None,
+        entities: Sequence[str] | None = None,
+        quantities: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Return values whose period starts in [start, end) as a SLOTS frame sorted by SLOT_KEY."""
+        ...
+
+    def revisions(self, start: datetime, end: datetime) -> pd.DataFrame:
+        """Return replaced values: SLOT_COLUMNS plus `period` and `replaced_at`."""
+        ...
+
+    def compact(self, before: datetime) -> None:
+        """Tidy what lies before `before`; readers see no difference."""
+        ...
+
+    def info(self) -> StoreInfo:
+        """Return size and extent."""
+        ...
+
+    def close(self) -> None:
+        """Release the file or connection; everything accepted stays."""
+        ...
+
+
+@dataclass(frozen=True)
+class DirtyMark:
+    """Readings of this device on this UTC day changed; `seq` grows with every change."""
+
+    device: str
+    day: date
+    seq: int
+
+
+@dataclass(frozen=True)
+class QuarantineItem:
+    """A message that could not become readings, kept whole."""
+
+    received_at: datetime
+    topic: str
+    payload: bytes
+    reason: str  # a short code
+    detail: str = ""
+    device: str = ""
+    id: int | None = None
+
+
+@dataclass(frozen=True)
+class AlertRecord:
+    """One alert's whole life, as it survives a restart. Words are rendered late from rule and params."""
+
+    fingerprint: str
+    rule: str
+    entity: str
+    severity: str
+    state: str  # pending | firing | resolved
+    active_at: datetime
+    fired_at: datetime | None = None
+    resolved_at: datetime | None = None
+    last_sent_at: datetime | None = None
+    keep_firing_since: datetime | None = None
+    value: float | None = None
+    params: Mapping[str, float | str] | None = None
+
+
+class State(Protocol):
+    """What changes, beside the store. One writer per table: `ingest` marks and quarantines, `serve` does the rest."""
+
+    # -- ingest writes
+    def mark_dirty(self, pairs: Iterable[tuple[str, date]]) -> None:
+        """Mark (device, UTC day) pairs, each with a new, higher sequence number."""
+        ...
+
+    def quarantine(self, items: Sequence[QuarantineItem]) -> None:
+        """Keep messages that could not be decoded."""
+        ...
+
+    def add_counts(self, counts: Mapping[str, int]) -> None:
+        """Add to named counters that survive a restart."""
+        ...
+
+    # -- serve writes
+    def dirty(self) -> list[DirtyMark]:
+        """Return marks not yet settled, oldest day first."""
+        ...
+
+    def settle(self, marks: Iterable[DirtyMark]) -> None:
+        """Clear marks whose sequence number has not moved since they were read."""
+        ...
+
+    def replace_events(self, entity: str, start: datetime, end: datetime, events: Sequence[Event]) -> None:
+        """Set the events of one entity that start in [start, end)."""
+        ...
+
+    def save_alerts(self, alerts: Sequence[AlertRecord]) -> None:
+        """Store alerts by fingerprint and active_at; resolved ones become history."""
+        ...
+
+    def set_value(self, key: str, value: str) -> None:
+        """Keep a small value: a watermark, a notification log entry."""
+        ...
+
+    def archive_config(self, digest: str, text: str, loaded_at: datetime) -> None:
+        """Keep a configuration that was loaded; the same digest twice changes nothing."""
+        ...
+
+    # -- anyone reads
+    def events(self, start: datetime, end: datetime) -> list[Event]:
+        """Return events that overlap [start, end), oldest first."""
+        ...
+
+    def alerts(self, since: datetime | None = None) -> list[AlertRecord]:
+        """Return alerts that are open, and with `since` also those resolved at or after it."""
+        ...
+
+    def value(self, key: str) -> str | None:
+        """Return a small value kept by `set_value`."""
+        ...
+
+    def values(self, prefix: str) -> dict[str, str]:
+        """Return all small values whose key starts with `prefix`."""
+        ...
+
+    def quarantined(self, limit: int = 100) -> list[QuarantineItem]:
+        """Return the newest quarantined messages."""
+        ...
+
+    def counts(self) -> dict[str, int]:
+        """Return all counters; "quarantined" is among them."""
+        ...
+
+    def configs(self) -> list[tuple[str, datetime]]:
+        """Return (digest, loaded_at) of archived configurations, oldest first."""
+        ...
+
+    def acquire(self, name: str) -> None:
+        """Take the lease called `name` for this process; raises ConfigError where a living process holds it."""
+        ...
+
+    def close(self) -> None:
+        """Release leases and the file."""
+        ...

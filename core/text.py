@@ -1,0 +1,69 @@
+"""Words in two languages, and numbers as people read them."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+
+class Language(StrEnum):
+    """A language the page, alerts and reports speak."""
+
+    ZH = "zh"
+    EN = "en"
+
+
+class Text(BaseModel):
+    """The same words in both languages. In YAML a plain string stands for both."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    zh: str
+    en: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_plain(cls, value: Any) -> Any:  # Any: pydantic hands over whatever stood in the YAML
+        return {"zh": value, "en": value} if isinstance(value, str) else value
+
+    def say(self, language: Language | str) -> str:
+        """Return the words in `language`."""
+        return self.zh if language == Language.ZH else self.en
+
+
+MWH_FROM_KWH = 10_000  # from here on energies are written in MWh
+MISSING = "–"  # how a missing number is written everywhere; never "0"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Write a number with `digits` significant figures, no exponent, thousands grouped."""
+    if not math.isfinite(value):
+        return MISSING
+    if value == 0:
+        return "0"
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    rounded = round(value, decimals)
+    return f"{rounded:,.{max(0, decimals)}f}"
+
+
+def energy(kwh: float, digits: int = 3) -> str:
+    """Write an energy with its unit; MWh from 10,000 kWh on."""
+    if not math.isfinite(kwh):
+        return MISSING
+    if abs(kwh) >= MWH_FROM_KWH:
+        return f"{significant(kwh / 1000, digits)} MWh"
+    return f"{significant(kwh, digits)} kWh"
+
+
+def percent(ratio: float, decimals: int = 1) -> str:
+    """Write a ratio as a percentage."""
+    return MISSING if not math.isfinite(ratio) else f"{100 * ratio:.{decimals}f} %"
+
+
+def local_time(instant: datetime, zone: ZoneInfo, pattern: str = "%Y-%m-%d %H:%M") -> str:
+    """Write an instant in the park's own time; the zone is named once per page, not here."""
+    return instant.astimezone(zone).strftime(pattern)

@@ -1,0 +1,72 @@
+"""Words for codes, made late: per receiver and language, from a code and its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.park import Park
+from core.quality import Event
+from core.store import AlertRecord
+from core.text import Language, Text, local_time
+
+
+@dataclass(frozen=True)
+class AlertWords:
+    """An alert as people read it."""
+
+    title: str
+    detail: str
+    advice: str = ""
+
+
+# Given by the rules to whoever shows alerts; pages and reports do not know the rules.
+AlertSpeaker = Callable[[AlertRecord, Language], AlertWords]
+
+# Placeholders are the event's parameters, already written as text by `event_words`.
+EVENT_WORDS: dict[str, Text] = {
+    "reset": Text(
+        zh="电表读数归零后继续计数（{before} → {after} kWh）",
+        en="register started again from zero ({before} → {after} kWh)",
+    ),
+    "replaced": Text(
+        zh="电表疑似更换：读数由 {before} 跳至 {after} kWh，此差值未计为电量",
+        en="meter replaced: register went from {before} to {after} kWh; the step is not counted as energy",
+    ),
+    "rollover": Text(zh="电表读数翻转（{before} → {after} kWh）", en="register rolled over ({before} → {after} kWh)"),
+    "implausible": Text(
+        zh="读数跳变不合理（{before} → {after} kWh），未计入",
+        en="implausible jump of the register ({before} → {after} kWh), not counted",
+    ),
+    "spurious": Text(
+        zh="读数短暂异常后恢复，已剔除 {count} 个读数", en="register jumped and came back; {count} readings left out"
+    ),
+    "gap": Text(
+        zh="数据中断 {hours} 小时；期间电量 {energy} kWh 为实测总量，按时间分摊",
+        en="no data for {hours} h; the {energy} kWh over the gap are measured in total and spread over time",
+    ),
+    "missing": Text(zh="数据中断 {hours} 小时，电量未知", en="no data for {hours} h; energy unknown"),
+    "sensor_fault": Text(zh="传感器数据不可信：{what}", en="sensor not credible: {what}"),
+    "balance": Text(
+        zh="分表合计与总表相差 {energy} kWh（{share}）", en="sub-meters and total differ by {energy} kWh ({share})"
+    ),
+}
+
+
+def event_words(event: Event, park: Park, language: Language) -> str:
+    """Write an event in one language: who, when, what."""
+    names = {p.id: p.name for p in park.points} | {a.id: a.name for a in park.arrays}
+    name = names[event.entity].say(language) if event.entity in names else event.entity
+    start, end = (local_time(t, park.zone) for t in (event.start, event.end))
+    when = start if start == end else f"{start} – {end}"
+    params = _Written({k: v if isinstance(v, str) else f"{v:,.10g}" for k, v in event.params.items()})
+    words = EVENT_WORDS.get(event.code, Text(zh=event.code, en=event.code)).say(language)
+    separator = "：" if language is Language.ZH else ": "
+    return f"{name}{separator}{words.format_map(params)} ({when})"
+
+
+class _Written(dict[str, str]):
+    """Parameters as text; one that is not there shows as a dash instead of failing."""
+
+    def __missing__(self, key: str) -> str:
+        return "–"

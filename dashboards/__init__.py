@@ -1,0 +1,1 @@
+"""Panels declared once, shown in Grafana and on the built-in page."""

@@ -1,0 +1,1 @@
+"""From MQTT telegrams and files to readings."""

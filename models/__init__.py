@@ -1,0 +1,1 @@
+"""From readings to slots, and from slots to every derived series."""

@@ -1,0 +1,1 @@
+"""The monthly net-zero report as PDF, XLSX and JSON."""

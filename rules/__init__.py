@@ -1,0 +1,1 @@
+"""From derived series to alerts, and from alerts to people."""

@@ -1,0 +1,1 @@
+"""Where series live: an embedded store and InfluxDB, behind one protocol."""

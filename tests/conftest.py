@@ -1,0 +1,131 @@
+"""Real servers on loopback for every test that needs one, and a small park."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from core.park import Park
+from core.park_file import load_park
+
+SMALL_PARK = Path(__file__).parent / "data" / "small_park.yaml"
+
+
+def need(program: str, package: str) -> str:
+    """Return the path of a Debian program; skip loudly without it, and fail where CI promises to have it."""
+    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin:/sbin")
+    if found is None:
+        message = f"{program} is not on this machine: apt-get install {package}"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
+
+
+def free_port() -> int:
+    """Return a port nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 20.0, what: str = "condition") -> None:
+    """Return as soon as `condition` holds; fail the test when it never does."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.02)
+    pytest.fail(f"waited {seconds:g} s in vain for {what}")
+
+
+def accepts(port: int) -> bool:
+    """Say whether somebody listens on a loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@dataclass
+class Mosquitto:
+    """A real broker in its own folder; `kill` and `start` do what they say."""
+
+    program: str
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        user = "root" if os.geteuid() == 0 else os.environ.get("USER", "nobody")
+        config = self.folder / "mosquitto.conf"
+        config.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser {user}\npersistence true\n"
+            f"persistence_location {self.folder}/\nautosave_interval 1\nmax_queued_messages 0\n"
+            "max_inflight_messages 1000\nlog_dest none\n"
+        )
+        self.process = subprocess.Popen([self.program, "-c", str(config)])
+        wait_for(lambda: accepts(self.port), what="mosquitto")
+
+    def kill(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A running Mosquitto on a free port."""
+    program = need("mosquitto", "mosquitto")
+    folder = tmp_path / "mosquitto"
+    folder.mkdir()
+    broker = Mosquitto(program, folder, free_port())
+    broker.start()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture(scope="session")
+def influxd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a running InfluxDB 1.x."""
+    program = need("influxd", "influxdb")
+    folder = tmp_path_factory.mktemp("influxd")
+    port, rpc = free_port(), free_port()
+    (folder / "influxdb.conf").write_text(
+        f'reporting-disabled = true\nbind-address = "127.0.0.1:{rpc}"\n'
+        f'[meta]\n  dir = "{folder}/meta"\n[data]\n  dir = "{folder}/data"\n  wal-dir = "{folder}/wal"\n'
+        f"  query-log-enabled = false\n"
+        f'[http]\n  bind-address = "127.0.0.1:{port}"\n  log-enabled = false\n[logging]\n  level = "error"\n'
+    )
+    log = (folder / "influxd.log").open("wb")
+    process = subprocess.Popen([program, "-config", str(folder / "influxdb.conf")], stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+
+    def up() -> bool:
+        try:
+            return requests.get(f"{url}/ping", timeout=1).status_code == 204
+        except requests.RequestException:
+            return False
+
+    wait_for(up, what="influxd")
+    yield url
+    process.terminate()
+    process.wait()
+    log.close()
+
+
+@pytest.fixture
+def small_park(tmp_path: Path) -> Park:
+    """A park with a grid connection, two PV points, two buildings and a weather station, writing below tmp_path."""
+    copy = tmp_path / "PARK.yaml"
+    shutil.copy(SMALL_PARK, copy)
+    return load_park(copy)
