@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint format bench clean dashboards
+.PHONY: run test lock lint format bench clean dashboards
 
 run: $(VENV)/.run
 	$(BIN)/parkwatt demo $(ARGS)
@@ -11,6 +11,10 @@ run: $(VENV)/.run
 test: $(VENV)/.dev
 	deploy/debian-packages.sh
 	$(BIN)/pytest $(ARGS)
+
+lock: $(VENV)/.dev
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --extra demo -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --extra dev -o requirements-dev.lock pyproject.toml
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -1,0 +1,125 @@
+"""The command line. Every command answers --help, ends non-zero on failure and never shows a traceback."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from core.errors import ConfigError, Rejected, Retryable
+from core.park import Park
+from core.park_file import load_park
+from service import commands, logs, serving
+
+EXIT_REJECTED, EXIT_CONFIG, EXIT_RETRY, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 2, 75, 70, 130
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    arguments = _parser().parse_args(argv)
+    logs.set_up(json_lines=arguments.log_json, level="DEBUG" if arguments.debug else "INFO")
+    try:
+        return arguments.command(arguments) or 0
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output went away, as `| head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a person gets one line, --debug the rest
+        logging.getLogger(__name__).debug("the fault in full", exc_info=True)
+        return _complain(error)
+
+
+def _complain(error: Exception) -> int:
+    """Say what is wrong in lines a person can act on, and return the exit status."""
+    text, status = f"internal error: {type(error).__name__}: {error} (--debug shows more)", EXIT_INTERNAL
+    if isinstance(error, ConfigError):
+        text, status = str(error), EXIT_CONFIG
+    elif isinstance(error, Rejected):
+        text, status = str(error), EXIT_REJECTED
+    elif isinstance(error, Retryable):
+        text, status = f"{error}. Nothing was lost; try again.", EXIT_RETRY
+    for line in text.splitlines():
+        print(f"parkwatt: {line}", file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="parkwatt", description="Open energy monitor for zero-carbon parks.")
+    parser.add_argument("--debug", action="store_true", help="show everything, tracebacks too")
+    parser.add_argument("--log-json", action="store_true", help="log one JSON object a line")
+    parser.add_argument("--version", action="version", version=commands.version())
+    add = parser.add_subparsers(title="commands", required=True, metavar="COMMAND").add_parser
+
+    _with_park(add("check", help="is my configuration right?"), lambda a: commands.check(a.park))
+    for name, text, work in (
+        ("run", "collector, models, rules and page in one process", serving.run),
+        ("ingest", "the collector alone, for InfluxDB", serving.ingest),
+        ("serve", "models, rules and page, for InfluxDB", serving.serve),
+    ):
+        _service(add(name, help=text), work)
+
+    command = add("simulate", help="publish a realistic park to the broker")
+    command.add_argument("--seed", type=int, default=1, help="which twin (default 1)")
+    command.add_argument("--interval", type=float, default=60.0, metavar="S", help="seconds between telegrams")
+    command.add_argument("--ledger", type=Path, help="write down everything published, as CSV")
+    _with_park(command, lambda a: commands.simulate(a.park, a.seed, a.interval, a.ledger))
+
+    command = add("import", help="bring in readings from CSV or Parquet files")
+    command.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    _with_park(command, lambda a: commands.bring_in(_load(a.park), a.files))
+
+    command = add("report", help="write the monthly net-zero report as PDF, XLSX and JSON")
+    command.add_argument("--month", required=True, metavar="YYYY-MM")
+    command.add_argument("--out", type=Path, default=Path(), metavar="DIR")
+    _with_park(command, lambda a: commands.report(_load(a.park), a.month, a.out))
+
+    command = add("decode", help="what would this message become?")
+    command.add_argument("template", help="name of a device template, or a path to one")
+    command.add_argument("--topic", required=True)
+    command.add_argument("--payload", type=Path, required=True, metavar="FILE", help="- for standard input")
+    command.add_argument("--timezone", default="UTC", help="of devices that send local time (default UTC)")
+    command.set_defaults(command=lambda a: commands.decode(a.template, a.topic, a.payload, a.timezone))
+
+    command = add("demo", help="start the demo park with 60 days of history and a live simulator")
+    command.add_argument("--seed", type=int, default=None, help="other faults at other places")
+    command.add_argument("--port", type=int, default=8080)
+    command.add_argument("--days", type=int, default=60, help="days of history (default 60)")
+    command.add_argument("--folder", type=Path, default=Path(".demo"), help="where it keeps its data (default .demo)")
+    command.set_defaults(command=lambda a: commands.demo(a.folder, a.port, a.days, a.seed))
+    return parser
+
+
+def _with_park(command: argparse.ArgumentParser, work: Callable[[argparse.Namespace], int | None]) -> None:
+    command.add_argument("park", type=Path, metavar="PARK.yaml")
+    # The park comes first on the line although options were added before it.
+    command._positionals._group_actions.sort(key=lambda action: action.dest != "park")  # noqa: SLF001 - argparse has no other way
+    command._actions.sort(key=lambda action: (bool(action.option_strings), action.dest != "park"))  # noqa: SLF001 - the same
+    command.set_defaults(command=work)
+
+
+def _service(command: argparse.ArgumentParser, work: Callable[[Park, str], None]) -> None:
+    command.add_argument("park", type=Path, metavar="PARK.yaml")
+    command.add_argument("--listen", help="address to listen on instead of the configured one")
+    command.add_argument("--port", type=int, help="port to listen on instead of the configured one")
+
+    def start(arguments: argparse.Namespace) -> None:
+        park = _load(arguments.park)
+        changed = {k: v for k in ("listen", "port") if (v := getattr(arguments, k)) is not None}
+        park = park.model_copy(update={"http": park.http.model_copy(update=changed)})
+        work(park, serving.config_text(arguments.park))
+
+    command.set_defaults(command=start)
+
+
+def _load(path: Path) -> Park:
+    return load_park(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

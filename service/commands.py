@@ -1,0 +1,146 @@
+"""The commands that end: check, import, report, decode, simulate; and the demo."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from zoneinfo import ZoneInfo, available_timezones
+
+import orjson
+from ingest.decode import decode as decode_message
+from ingest.files import ImportResult, import_files
+from ingest.router import Router
+from ingest.templates import load_template, load_templates
+from rules.library_file import load_rules
+
+from core.clock import SystemClock
+from core.errors import ConfigError
+from core.factors import factor_for
+from core.park import Park
+from core.park_file import load_park
+from reports import monthly
+from service import address
+from service.demo import launch
+from service.demo import simulate as simulation
+from service.http import parse_month
+from service.runner import catch_up, opened
+
+
+def version() -> str:
+    """Return the installed version."""
+    return f"parkwatt {installed_version('parkwatt')}"
+
+
+def check(path: Path) -> int:
+    """Validate a configuration whole, without opening anything, and say what it describes."""
+    park = load_park(path)
+    Router(park, load_templates())
+    load_rules(park)
+    today = SystemClock().now().date()
+    lines = [
+        f"{path}: right.",
+        f"  park       {park.id}, {park.timezone}, {len(park.points)} points, {len(park.arrays)} arrays",
+        f"  broker     {park.mqtt.host}:{park.mqtt.port}",
+        f"  store      {park.store.kind}",
+    ]
+    for choice in park.carbon:
+        factor = factor_for(choice.scheme, choice.region, today)
+        lines.append(f"  carbon     {factor.id} {factor.value:g} {factor.unit} ({factor.source})")
+    now = SystemClock().now()
+    lines += [f"  note       {p.id} has no device now" for p in park.points if p.device_at(now) is None]
+    print("\n".join(lines))
+    return 0
+
+
+def bring_in(park: Park, files: list[Path]) -> int:
+    """Import files, through the running service where there is one."""
+    missing = [f for f in files if not f.is_file()]
+    if missing:
+        raise ConfigError(f"there is no file {missing[0]}")
+    owner = address.running(park)
+    if owner:
+        answer = address.ask(owner, "POST", "/api/v1/import", json=[str(f.resolve()) for f in files])
+        return _tell_import(answer.json())
+    with opened(park, SystemClock(), "", "ingest", "serve") as runtime:
+        result = import_files(park, runtime.store, runtime.state, files, runtime.clock, bar("importing"))
+        catch_up(runtime, bar("computing"))
+    return _tell_import(vars(result))
+
+
+def _tell_import(result: dict[str, object]) -> int:
+    shown = ImportResult(**result)  # type: ignore[arg-type]  # the same fields, by way of JSON
+    print(shown.told())
+    return 1 if shown.rejected else 0
+
+
+def report(park: Park, month: str, out: Path) -> int:
+    """Write the report of one month, through the running service where there is one."""
+    year, number = parse_month(month)
+    out.mkdir(parents=True, exist_ok=True)
+    owner = address.running(park)
+    if owner:
+        files = [_fetch(owner, month, name, out) for name in ("zh.pdf", "en.pdf", "xlsx", "json")]
+    else:
+        with opened(park, SystemClock(), "", "serve") as runtime:
+            catch_up(runtime, bar("computing"))
+            now = runtime.clock.now()
+            built = monthly.build(park, runtime.store, runtime.state, year, number, now, runtime.say)
+            files = monthly.write(built, out)
+    for file in files:
+        print(file)
+    return 0
+
+
+def _fetch(owner: address.Address, month: str, name: str, out: Path) -> Path:
+    answer = address.ask(owner, "GET", f"/api/v1/reports/{month}/{name}")
+    file = out / answer.headers["content-disposition"].split('filename="')[1].split('"')[0]
+    file.write_bytes(answer.content)
+    return file
+
+
+def decode(template_name: str, topic: str, payload: Path, timezone: str) -> int:
+    """Show what one message becomes."""
+    if timezone not in available_timezones():
+        raise ConfigError(f"there is no time zone {timezone}", "write it like Asia/Shanghai")
+    template = load_template(template_name)
+    device = template.device_in(topic)
+    if device is None:
+        raise ConfigError(f"the topic does not fit template {template.name}", f"it wants {', '.join(template.topics)}")
+    try:
+        raw = sys.stdin.buffer.read() if str(payload) == "-" else payload.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read {payload}: {error.strerror}") from error
+    result = decode_message(template, device, topic, raw, SystemClock().now(), ZoneInfo(timezone))
+    print(orjson.dumps(result.told(), option=orjson.OPT_INDENT_2).decode())
+    return 1 if result.problems else 0
+
+
+def simulate(path: Path, seed: int, interval_s: float, ledger: Path | None) -> int:
+    """Publish the twin of a park until told to end."""
+    arguments = [str(path), "--seed", str(seed), "--interval", str(interval_s)]
+    return simulation.main([*arguments, *(["--ledger", str(ledger)] if ledger else [])])
+
+
+def demo(folder: Path, port: int, days: int, seed: int | None) -> int:
+    """Set up the demo park and serve it."""
+    launch.launch(folder, port, days, seed, bar)
+    return 0
+
+
+def bar(what: str) -> Callable[[int, int], None]:
+    """Return a progress callback that draws one line on a terminal and stays quiet elsewhere."""
+    if not sys.stderr.isatty():
+        return lambda _done, _total: None
+
+    def draw(done: int, total: int) -> None:
+        share = done / total if total else 1.0
+        end = "\n" if done >= total else ""
+        sys.stderr.write(f"\r{what} {'#' * int(30 * share):<30} {100 * share:3.0f} % {end}")
+        sys.stderr.flush()
+
+    return draw
+
+
+__all__ = ["bar", "bring_in", "check", "decode", "demo", "report", "simulate", "version"]

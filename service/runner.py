@@ -1,0 +1,172 @@
+"""A running park: collector, models, rules and page wired together, woken by a scheduler.
+
+The scheduler only wakes; every job computes what is outstanding. So late, missed, doubled and restarted runs are all
+harmless.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
+from apscheduler.schedulers.background import BackgroundScheduler
+from ingest.collector import Collector
+from models.compute import Compute
+from rules.engine import RuleEngine
+from rules.notify.pipeline import Notifier
+from rules.words import speaker
+from store.opening import open_store
+from store.state import SqliteState
+
+from core.clock import Clock
+from core.errors import ConfigError, Retryable
+from core.park import Park
+from core.store import State, Store
+from core.words import AlertSpeaker
+
+log = logging.getLogger(__name__)
+
+COMPUTE_EVERY_S = 20
+RULES_EVERY_S = 60
+COMPACT_EVERY_H = 6
+COMPACT_LAG = timedelta(days=3)  # days older than this seldom receive late readings
+
+
+@dataclass
+class JobHealth:
+    """How a scheduled job fares, for /healthz and /metrics."""
+
+    runs: int = 0
+    failures: int = 0
+    missed: int = 0
+    last_start: datetime | None = None
+    last_success: datetime | None = None
+    last_duration_s: float = 0.0
+    last_error: str | None = None
+
+
+@dataclass
+class Runtime:
+    """An opened park: what commands and HTTP handlers work on."""
+
+    park: Park
+    clock: Clock
+    store: Store
+    state: State
+    collector: Collector | None = None
+    jobs: dict[str, JobHealth] = field(default_factory=dict)
+    working: threading.Lock = field(default_factory=threading.Lock)  # one writer of derived series at a time
+
+    @property
+    def say(self) -> AlertSpeaker:
+        """Words for alerts."""
+        return speaker(self.park)
+
+    def collector_status(self) -> dict[str, object] | None:
+        """Return the collector's state as plain values; None where it runs in another process."""
+        return asdict(self.collector.status()) if self.collector else None
+
+
+@contextlib.contextmanager
+def opened(park: Park, clock: Clock, config_text: str, *leases: str) -> Iterator[Runtime]:
+    """Open store and state file, archive the configuration, and close both whatever happens."""
+    park.state.parent.mkdir(parents=True, exist_ok=True)
+    state = SqliteState(park.state, clock)
+    try:
+        for lease in leases:
+            state.acquire(lease)
+        store = open_store(park)
+        try:
+            if leases:
+                state.archive_config(park.digest, config_text, clock.now())
+            yield Runtime(park, clock, store, state)
+        finally:
+            store.close()
+    finally:
+        state.close()
+
+
+class Jobs:
+    """The recurring work of a park that is served."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._compute = Compute(runtime.park, runtime.store, runtime.state)
+        self._rules = RuleEngine(runtime.park, runtime.store, runtime.state)
+        self._notifier = Notifier(runtime.park, runtime.state)
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC", job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        )
+        self._scheduler.add_listener(self._noticed, EVENT_JOB_MISSED | EVENT_JOB_ERROR | EVENT_JOB_MAX_INSTANCES)
+
+    def start(self) -> None:
+        """Begin at once, then at short intervals."""
+        now = self._runtime.clock.now()
+        self._add("compute", self._run_compute, now, seconds=COMPUTE_EVERY_S)
+        self._add("rules", self._run_rules, now + timedelta(seconds=10), seconds=RULES_EVERY_S)
+        self._add("compact", self._run_compact, now + timedelta(minutes=10), hours=COMPACT_EVERY_H)
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Let the running job end, start no other."""
+        self._scheduler.shutdown(wait=True)
+
+    def _add(self, name: str, work: Callable[[datetime], object], first: datetime, **every: int) -> None:
+        health = self._runtime.jobs[name] = JobHealth()
+        self._scheduler.add_job(
+            self._watched, "interval", args=(name, health, work), id=name, next_run_time=first, **every
+        )
+
+    def _watched(self, name: str, health: JobHealth, work: Callable[[datetime], object]) -> None:
+        """Run a job; a fault is told once per wording, and the next run tries again."""
+        clock = self._runtime.clock
+        health.last_start, started_s = clock.now(), clock.monotonic_s()
+        try:
+            with self._runtime.working:
+                work(health.last_start)
+        except Exception as error:
+            health.failures += 1
+            text = f"{type(error).__name__}: {error}"
+            if text != health.last_error:
+                expected = isinstance(error, (Retryable, ConfigError))
+                log.error("job failed", extra={"job": name, "error": text}, exc_info=not expected)  # noqa: TRY400 - an expected fault needs no traceback
+            health.last_error = text
+        else:
+            if health.last_error:
+                log.info("job works again", extra={"job": name})
+            health.last_error, health.last_success = None, clock.now()
+            health.runs += 1
+        health.last_duration_s = clock.monotonic_s() - started_s
+
+    def _run_compute(self, now: datetime) -> None:
+        self._compute.run(now)
+
+    def _run_rules(self, now: datetime) -> None:
+        self._rules.evaluate(now)
+        self._notifier.send(now)
+
+    def _run_compact(self, now: datetime) -> None:
+        self._runtime.store.compact(now - COMPACT_LAG)
+
+    def _noticed(self, event: object) -> None:
+        name = getattr(event, "job_id", "")
+        if name in self._runtime.jobs:
+            self._runtime.jobs[name].missed += 1
+
+
+def catch_up(runtime: Runtime, progress: Callable[[int, int], None] | None = None) -> None:
+    """Compute everything outstanding and let the rules look at every day it touched.
+
+    Used after an import, so that an alert that began nine days ago carries its own date.
+    """
+    now = runtime.clock.now()
+    with runtime.working:
+        Compute(runtime.park, runtime.store, runtime.state).run(now, progress)
+        first = runtime.store.info().first_reading
+        if first is not None:
+            RuleEngine(runtime.park, runtime.store, runtime.state).replay(first, now)

@@ -1,0 +1,50 @@
+"""Who may ask the page, and what a browser may do with the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+HEADERS = {
+    # Plotly sets style attributes and draws images it made itself; nothing may come from elsewhere.
+    "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+Next = Callable[[Request], Awaitable[Response]]
+
+
+class Gate:
+    """Checks Host (against DNS rebinding) and Origin (against other sites' pages), and adds security headers."""
+
+    def __init__(self, listen: str, hosts: Iterable[str]) -> None:
+        own = (f"[{listen}]" if ":" in listen else listen,)
+        self._names = {name.lower() for name in (*LOOPBACK, *own, *hosts)}
+
+    async def __call__(self, request: Request, call_next: Next) -> Response:
+        if not self._knows(request.headers.get("host", "")):
+            return PlainTextResponse("This page is not served under that name. Add it to http.hosts.\n", 421)
+        origin = request.headers.get("origin")
+        if origin is not None and origin != "null" and urlsplit(origin).netloc != request.headers.get("host"):
+            return PlainTextResponse("Requests from other sites are refused.\n", 403)
+        if origin == "null" and request.method not in {"GET", "HEAD"}:
+            return PlainTextResponse("Requests without an origin of their own may only read.\n", 403)
+        response = await call_next(request)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    def _knows(self, host: str) -> bool:
+        name = host.lower()
+        if name.startswith("["):
+            return name.partition("]")[0] + "]" in self._names
+        return name.partition(":")[0] in self._names

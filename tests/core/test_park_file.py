@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from core.errors import ConfigError
+from core.park import Park
+from core.park_file import load_park, parse_park
+
+SMALL = (Path(__file__).parent.parent / "data" / "small_park.yaml").read_text(encoding="utf-8")
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        parse_park(text.encode())
+    return [str(p) for p in caught.value.problems]
+
+
+def test_dates_without_offset_are_park_time(small_park: Park) -> None:
+    old, new = small_park.point("hall-b").devices
+    assert old.valid_to == datetime(2026, 9, 30, 16, tzinfo=UTC) == new.valid_from
+    assert small_park.point("hall-b").device_at(datetime(2026, 9, 30, 15, 59, tzinfo=UTC)) is old
+    assert small_park.point("hall-b").device_at(datetime(2026, 9, 30, 16, tzinfo=UTC)) is new
+
+
+def test_paths_are_taken_from_the_file_s_folder(small_park: Park, tmp_path: Path) -> None:
+    assert small_park.state == tmp_path / "data" / "state.sqlite"
+    assert small_park.store.kind == "embedded"
+    assert small_park.store.path == tmp_path / "data" / "parkwatt.duckdb"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("latitude:", "latitdue:", "line 3: latitdue: is not a known key (did you mean latitude?)"),
+        ("point: pv-b,", "point: pv-c,", "line 42: arrays[1].point: there is no pv point pv-c (did you mean pv-b?)"),
+        ("rating_kw: 500", "rating_kw: 500 kW", "line 13: points[0].devices[0].rating_kw: Input should be a valid number, unable to parse string as a number (write a number without unit)"),
+        ("valid_to: 2026-10-01", "valid_to: 2026-10-05", "line 34: points[4].devices[1]: overlaps in time with number 1 (end the earlier one with valid_to)"),
+        ("timezone: Asia/Shanghai", "timezone: Asia/Shanghia", "line 6: timezone: no such time zone; write it like Asia/Shanghai"),
+        ("id: new-b", "id: inv-b", "line 34: points[4].devices[1]: device inv-b serves two points at once (end one with valid_to)"),
+        ("role: grid", "role: load", "line 8: points: no point has the role grid (the balance hangs on the grid connection: add its meter)"),
+        ("green: 0.5", "green: 0.3", "line 46: targets[0]: yellow must not be above green"),
+        ("id: pv-b\n", "id: pv-a\n", "line 19: points[2].id: pv-a is used twice (every id is used once)"),
+        ("ac_kw: 60", "ac_kw: .nan", "line 42: arrays[1].ac_kw: Input should be a finite number"),
+        ("altitude_m: 5", "altitude_m: 5\naltitude_m: 6", "line 6: PARK.yaml: the key 'altitude_m' is written twice (check the indentation)"),
+    ],
+)  # fmt: skip
+def test_every_fault_has_line_reason_and_hint(old: str, new: str, told: str) -> None:
+    assert old in SMALL
+    assert told in problems(SMALL.replace(old, new, 1))
+
+
+def test_all_faults_come_at_once() -> None:
+    text = SMALL.replace("latitude:", "latitdue:").replace("dc_kwp: 110", "dc_kwp: -1")
+    assert len(problems(text)) == 3  # unknown, missing, out of range
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "a: [1\n", "\x00", "a: &x [*x]\n", "{" * 5000, "id: 2026-99-99\n"])
+def test_rubbish_is_refused_in_words(text: str) -> None:
+    assert problems(text)
+
+
+def test_bytes_that_are_no_text_are_refused() -> None:
+    with pytest.raises(ConfigError, match="line 2: PARK.yaml: is not UTF-8 text"):
+        parse_park(b"id: a\nname: \xff\n")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        load_park(tmp_path / "NONE.yaml")
