@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
         # Whoever read our output went away, as `| head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
-    except Exception as error:  # noqa: BLE001 - the last line of defence: a person gets one line, --debug the rest
+    except Exception as error:  # the last line of defence: a person gets one line, --debug the rest
         logging.getLogger(__name__).debug("the fault in full", exc_info=True)
         return _complain(error)
 
