@@ -1,0 +1,122 @@
+"""The first screen as one document, in the order it is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from core.frames import instant
+from core.park import Park
+from core.store import State, Store
+from core.text import Language, local_time
+from core.timebase import SLOT
+from core.verdict import TIER_WORDS, net_zero_tier, net_zero_verdict
+from core.words import AlertSpeaker
+from dashboards.panel import COLOURS
+from dashboards.views import words
+from dashboards.views.alerts import open_alerts
+from dashboards.views.data import ViewData, load
+from dashboards.views.month import month
+from dashboards.views.multiples import arrays, buildings
+from dashboards.views.numbers import five_numbers
+from dashboards.views.power import power_now
+from dashboards.views.quality import coverage, events_of_month
+from dashboards.views.today import today_curve
+
+Json: TypeAlias = "dict[str, object]"
+
+SILENT_AFTER = timedelta(minutes=30)
+
+
+def overview(
+    park: Park,
+    store: Store,
+    state: State,
+    now: datetime,
+    language: Language | str,
+    say: AlertSpeaker,
+    collector: Mapping[str, object] | None = None,
+) -> Json:
+    """Return what the first screen shows at `now`: JSON-able, words in `language`, missing numbers as None.
+
+    `collector` is the collector's status where it runs in this process.
+    """
+    data = load(park, store, now, Language(language))
+    month_start, _ = data.month
+    today_start, today_end = data.bounds(data.day)
+    alerts = state.alerts(since=min(today_start, now - timedelta(hours=24)))
+    events = state.events(month_start, max(now, today_end))
+    first_reading = store.info().first_reading
+    return {
+        "meta": _meta(data, collector),
+        "verdict": _verdict(data),
+        "numbers": five_numbers(data, alerts),
+        "power": power_now(data),
+        "today": today_curve(data, alerts, events, say),
+        "alerts": open_alerts(data, alerts, say),
+        "arrays": arrays(data),
+        "buildings": buildings(data),
+        "coverage": coverage(data, first_reading),
+        "events": events_of_month(data, events),
+        "month": month(data),
+    }
+
+
+def _meta(data: ViewData, collector: Mapping[str, object] | None) -> Json:
+    park, zone = data.park, data.park.zone
+    last = _last_data(data)
+    local = data.now.astimezone(zone)
+    return {
+        "park": {"id": park.id, "name": park.name.say(data.language)},
+        "notice": park.notice.say(data.language) if park.notice else None,
+        "language": data.language.value,
+        "languages": [x.value for x in park.languages],
+        "zone": park.timezone,
+        "offset": local.strftime("UTC%z")[:-2] + ":" + local.strftime("%z")[-2:],
+        "now": data.now.isoformat(),
+        "now_text": local_time(data.now, zone),
+        "digest": park.digest[:12],
+        "empty": data.empty,
+        "last_data": last.isoformat() if last else None,
+        "last_data_text": local_time(last, zone) if last else None,
+        "silent": last is not None and data.now - last > SILENT_AFTER,
+        "collector": _plain(collector) if collector else None,
+        "colours": {name: {"light": c.light, "dark": c.dark} for name, c in COLOURS.items()},
+    }
+
+
+def _plain(status: Mapping[str, object]) -> Json:
+    """Write instants as text; everything else of a status is plain already."""
+    return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in status.items()}
+
+
+def _last_data(data: ViewData) -> datetime | None:
+    """Return when the newest thing known of the park happened."""
+    slot = data.slots.last_start(["load_kwh", "generation_kwh", "import_kwh"])
+    reading = None if data.latest.empty else instant(data.latest["time"].max())
+    candidates = [t for t in (slot + SLOT if slot else None, reading) if t is not None]
+    return min(max(candidates), data.now) if candidates else None
+
+
+def _verdict(data: ViewData) -> Json:
+    balance, ratio = data.park_month("net_balance_kwh"), data.park_month("net_zero_ratio")
+    measured = balance.coverage if balance.known else 0.0
+    tier = net_zero_tier(data.park, ratio.value, measured, data.now)
+    verdict = net_zero_verdict(tier, words.month_so_far(data.day), balance.value, _plan(data), measured)
+    return {
+        "tier": verdict.tier.value,
+        "tier_word": TIER_WORDS[verdict.tier].say(data.language),
+        "sentence": verdict.sentence.say(data.language),
+        "coverage": words.number_or_none(measured),
+        "coverage_text": words.percent_text(measured),
+        "estimated": words.number_or_none(balance.estimated),
+    }
+
+
+def _plan(data: ViewData) -> float:
+    """Return the month's plan, or NaN unless every day so far has one: part of a plan is no yardstick."""
+    if not all(data.park_day("plan_net_balance_kwh", d).known for d in data.elapsed_days()):
+        return math.nan
+    return data.park_month("plan_net_balance_kwh").value

@@ -1,0 +1,120 @@
+"""Numbers, dates and short phrases as the page shows them."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime, timedelta
+
+from core.text import MISSING, Language, Text, energy, percent, significant
+
+TONNE_FROM_KG = 10_000
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+
+def number_or_none(value: float | None) -> float | None:
+    """Return a number JSON can hold; missing stays missing."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def minus(text: str) -> str:
+    """Write a negative number with a real minus sign."""
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def energy_text(kwh: float, *, signed: bool = False) -> str:
+    """Write an energy with its unit."""
+    return _signed(kwh, energy(kwh)) if signed else minus(energy(kwh))
+
+
+def percent_text(ratio: float) -> str:
+    """Write a ratio in percent, three figures."""
+    return minus(percent(ratio, 1)) if not math.isfinite(ratio) or abs(ratio) < 1 else minus(percent(ratio, 0))
+
+
+def points_text(difference: float, language: Language) -> str:
+    """Write the difference of two ratios in percentage points."""
+    unit = "个百分点" if language is Language.ZH else "points"
+    return f"{_signed(difference, f'{100 * difference:.1f}')} {unit}"
+
+
+def carbon_text(kg: float, *, signed: bool = False) -> str:
+    """Write an amount of carbon dioxide with its unit; tonnes from 10,000 kg on."""
+    if not math.isfinite(kg):
+        return MISSING
+    heavy = abs(kg) >= TONNE_FROM_KG
+    text = f"{significant(kg / 1000)} t CO₂" if heavy else f"{significant(kg)} kg CO₂"
+    return _signed(kg, text) if signed else minus(text)
+
+
+def power_text(kw: float | None) -> str:
+    """Write a power with its unit."""
+    if kw is None or not math.isfinite(kw):
+        return MISSING
+    return minus(f"{significant(kw)} kW") if abs(kw) >= 0.05 else "0 kW"  # noqa: PLR2004 - 50 W is nothing here
+
+
+def money_text(amount: float, currency: str) -> str:
+    """Write an amount of money."""
+    return minus(f"{amount:,.0f} {currency}") if math.isfinite(amount) else MISSING
+
+
+def split_unit(text: str) -> tuple[str, str]:
+    """Part "412 kWh" into number and unit, so that they can be set in two sizes."""
+    number, _, unit = text.partition(" ")
+    return number, unit
+
+
+def day_text(day: date, language: Language) -> str:
+    """Write a day without its year."""
+    return f"{day.month} 月 {day.day} 日" if language is Language.ZH else f"{day.day} {MONTHS[day.month - 1]}"
+
+
+def days_text(first: date, last: date, language: Language) -> str:
+    """Write a span of days within one month."""
+    if first == last:
+        return day_text(first, language)
+    if language is Language.ZH:
+        return f"{first.month} 月 {first.day}–{last.day} 日"
+    return f"{first.day}–{last.day} {MONTHS[first.month - 1]}"
+
+
+def month_so_far(day: date) -> Text:
+    """Name the running month as the subject of a sentence."""
+    return Text(zh=f"{day.month} 月至今", en=f"{MONTHS[day.month - 1]} so far")
+
+
+def age_text(age: timedelta, language: Language) -> str:
+    """Write how long ago something was."""
+    minutes = int(age.total_seconds() // 60)
+    zh = language is Language.ZH
+    if minutes < 1:
+        return "刚刚" if zh else "just now"
+    if minutes < 60:  # noqa: PLR2004 - an hour
+        return f"{minutes} 分钟前" if zh else f"{minutes} min ago"
+    hours, days = minutes // 60, minutes // 1440
+    if days < 2:  # noqa: PLR2004 - up to two days hours say more
+        return f"{hours} 小时前" if zh else f"{hours} h ago"
+    return f"{days} 天前" if zh else f"{days} days ago"
+
+
+def when_text(instant: datetime, data_day: date, language: Language) -> str:
+    """Write a local instant; the date only where it is not today's."""
+    clock = instant.strftime("%H:%M")
+    return clock if instant.date() == data_day else f"{day_text(instant.date(), language)} {clock}"
+
+
+def _signed(value: float, text: str) -> str:
+    return minus(f"+{text}") if value > 0 else minus(text)
