@@ -1,0 +1,95 @@
+"""Frames to plain numbers and back: what both stores do with rows before they differ."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from core.errors import Rejected
+from core.frames import READING_KEY
+from core.quality import UNUSABLE, ReadingFlag
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(instant: datetime) -> int:
+    """Return an aware instant as microseconds since 1970, exactly."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def instant_of(microseconds: int) -> datetime:
+    """Return microseconds since 1970 as an aware instant in UTC."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def micros_of(times: pd.Series) -> Ints:
+    """Return a column of aware times as microseconds since 1970."""
+    return times.astype("datetime64[us, UTC]").to_numpy("datetime64[us]").view("int64")
+
+
+def times_of(microseconds: Ints) -> pd.DatetimeIndex:
+    """Return microseconds since 1970 as aware times in UTC; no time zone but UTC is ever looked at."""
+    return pd.DatetimeIndex(microseconds.astype("int64", copy=False).view("datetime64[us]")).tz_localize(UTC)
+
+
+def known(values: pd.Series) -> Floats:
+    """Return a column with NaN for everything that is no finite number; no store can keep an infinity."""
+    numbers = values.to_numpy(dtype="float64")
+    return np.where(np.isfinite(numbers), numbers, np.nan)
+
+
+def group_rows(frame: pd.DataFrame, columns: tuple[str, ...]) -> tuple[list[tuple[str, ...]], Ints]:
+    """Return the distinct keys made of text `columns`, and for every row the position of its key."""
+    if frame.empty:
+        return [], np.empty(0, dtype="int64")
+    combined = np.zeros(len(frame), dtype="int64")
+    names: list[npt.NDArray[np.object_]] = []
+    codes: list[Ints] = []
+    for column in columns:
+        code, distinct = pd.factorize(frame[column].to_numpy(dtype="object"))
+        combined = combined * (len(distinct) + 1) + code
+        codes.append(code)
+        names.append(distinct)
+    _, first, position = np.unique(combined, return_index=True, return_inverse=True)
+    keys = [tuple(str(n[c[row]]) for n, c in zip(names, codes, strict=True)) for row in first]
+    return keys, position.astype("int64")
+
+
+def split_readings(readings: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows that have a whole key, and those that no store can ever place."""
+    named = [readings[c].map(lambda v: isinstance(v, str)) for c in ("device", "quantity", "channel")]
+    whole = (
+        readings["time"].notna()
+        & readings["received_at"].notna()
+        & named[0]
+        & named[1]
+        & named[2]
+        & (readings["device"] != "")
+        & (readings["quantity"] != "")
+    )
+    return readings[whole], readings[~whole]
+
+
+def reading_keys(readings: pd.DataFrame) -> list[tuple[object, ...]]:
+    """Return READING_KEY of every row, as `Rejected.items` carries them."""
+    return [tuple(row) for row in readings.loc[:, list(READING_KEY)].itertuples(index=False)]
+
+
+def refuse(rows: pd.DataFrame, reason: str) -> None:
+    """Raise Rejected for these rows; does nothing where there are none."""
+    if not rows.empty:
+        raise Rejected(reason, reading_keys(rows))
+
+
+def usable_flags() -> list[int]:
+    """Return every combination of flags that leaves a reading usable."""
+    fine = [int(f) for f in ReadingFlag if f and not f & UNUSABLE]
+    return sorted({sum(some) for n in range(len(fine) + 1) for some in combinations(fine, n)})

@@ -1,0 +1,75 @@
+"""Series names kept once, as numbers: rows of the embedded store are numeric and small."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from store.rows import Ints, group_rows
+
+Key = tuple[str, ...]
+
+
+class SeriesNames:
+    """The numbers of the series in one table, mirrored in memory."""
+
+    def __init__(self, table: str, columns: tuple[str, ...]) -> None:
+        self.table = table
+        self.columns = columns
+        self._ids: dict[Key, int] = {}
+        self._keys: dict[int, Key] = {}
+
+    def load(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Create the table where it is missing, and read it."""
+        texts = ", ".join(f"{c} VARCHAR NOT NULL" for c in self.columns)
+        cursor.execute(f"CREATE TABLE IF NOT EXISTS {self.table} (series INTEGER PRIMARY KEY, {texts})")
+        rows = cursor.execute(f"SELECT series, {', '.join(self.columns)} FROM {self.table}").fetchall()  # noqa: S608
+        self._ids = {tuple(r[1:]): int(r[0]) for r in rows}
+        self._keys = {number: key for key, number in self._ids.items()}
+
+    def number(self, cursor: duckdb.DuckDBPyConnection, frame: pd.DataFrame) -> tuple[Ints, dict[Key, int]]:
+        """Return the series number of every row; new names are written, and returned for `remember`."""
+        keys, position = group_rows(frame, self.columns)
+        free = max(self._keys, default=0) + 1
+        new = {key: free + n for n, key in enumerate(k for k in keys if k not in self._ids)}
+        if new:
+            marks = ", ".join("?" * (len(self.columns) + 1))
+            statement = f"INSERT INTO {self.table} VALUES ({marks})"  # noqa: S608 - names are ours
+            cursor.executemany(statement, [[number, *key] for key, number in new.items()])
+        numbers = np.array([new.get(k) or self._ids[k] for k in keys], dtype="int64")
+        return numbers[position], new
+
+    def remember(self, new: dict[Key, int]) -> None:
+        """Take over names whose transaction was committed."""
+        # Keys first: whoever finds a number in a row can name it.
+        self._keys = self._keys | {number: key for key, number in new.items()}
+        self._ids = self._ids | new
+
+    def matching(self, wanted: Mapping[str, Collection[str] | None]) -> list[int]:
+        """Return the numbers of series whose columns hold one of the wanted texts; None stands for any."""
+        filters = [(self.columns.index(c), set(texts)) for c, texts in wanted.items() if texts is not None]
+        return [n for key, n in self._ids.items() if all(key[i] in texts for i, texts in filters)]
+
+    def sort_order(self, series: Ints) -> Ints:
+        """Return the stable order that sorts rows by the series' names."""
+        return np.argsort(self._ranks(series), kind="stable")
+
+    def texts(self, series: Ints) -> dict[str, pd.Series]:
+        """Return the columns of names for rows of these series."""
+        distinct, position = np.unique(series, return_inverse=True)
+        keys = [self._keys[int(n)] for n in distinct]
+        columns: dict[str, pd.Series] = {}
+        for i, column in enumerate(self.columns):
+            names = np.array([k[i] for k in keys], dtype="object")
+            columns[column] = pd.Series(names[position] if len(names) else names, dtype="object")
+        return columns
+
+    def _ranks(self, series: Ints) -> Ints:
+        distinct, position = np.unique(series, return_inverse=True)
+        by_name = sorted(range(len(distinct)), key=lambda i: self._keys[int(distinct[i])])
+        rank = np.empty(len(distinct), dtype="int64")
+        rank[by_name] = np.arange(len(distinct))
+        return rank[position].astype("int64") if len(distinct) else rank
