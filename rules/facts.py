@@ -1,0 +1,135 @@
+"""What rules look at: day values, last readings and events, asked of the stores once per evaluation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeAlias
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from core.frames import instant
+from core.park import Park
+from core.quality import Event, Reason
+from core.quantities import Period, Scope
+from core.store import Store
+from core.timebase import day_bounds, day_of
+
+GRACE = timedelta(minutes=30)  # how long after local midnight late readings of the closed day are waited for
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+Span: TypeAlias = tuple[datetime, datetime]
+_SILENT_EVENTS = (Reason.GAP.value, Reason.MISSING.value)
+
+
+@dataclass(frozen=True, slots=True)
+class DayValue:
+    """One day's value of one series; NaN where nothing is known."""
+
+    value: float
+    coverage: float
+    reasons: frozenset[str]
+
+
+UNKNOWN_DAY = DayValue(math.nan, 0.0, frozenset())
+
+
+class DayTable:
+    """Values by series and local day."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._rows: dict[tuple[str, str, str], dict[date, DayValue]] = {}
+
+    def add(self, slots: pd.DataFrame) -> None:
+        """Take in a SLOTS frame of days."""
+        days = slots["start"].dt.tz_convert(self._zone).dt.date
+        columns = (slots[c] for c in ("scope", "entity", "quantity", "value", "coverage", "reasons"))
+        for day, scope, entity, quantity, value, coverage, reasons in zip(days, *columns, strict=True):
+            series = self._rows.setdefault((scope, entity, quantity), {})
+            series[day] = DayValue(float(value), float(coverage), frozenset(str(reasons).split()))
+
+    def at(self, scope: Scope, entity: str, quantity: str, day: date) -> DayValue:
+        """Return one value, UNKNOWN_DAY where there is none."""
+        return self._rows.get((scope.value, entity, quantity), {}).get(day, UNKNOWN_DAY)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything one evaluation or replay judges by."""
+
+    park: Park
+    days: DayTable
+    heard: Mapping[str, datetime] = field(default_factory=dict)  # device -> its newest reading
+    events: Mapping[str, Sequence[Event]] = field(default_factory=dict)  # by entity
+    silences: Mapping[str, Sequence[Span]] = field(default_factory=dict)  # point -> when it sent nothing
+    listening_since: datetime = LONG_AGO  # before it, silence may have been our own
+    watching_since: datetime | None = None  # first evaluation ever: a device never heard is silent since then
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The instant of a judgement and the last local day that was closed then."""
+
+    at: datetime
+    day: date
+
+
+def closed_day(at: datetime, zone: ZoneInfo) -> date:
+    """Return the last local day that is over for at least GRACE."""
+    return day_of(at - GRACE, zone) - timedelta(days=1)
+
+
+def judged_at(day: date, zone: ZoneInfo) -> datetime:
+    """Return the nominal instant at which a closed day is judged."""
+    return day_bounds(day, zone)[1] + GRACE
+
+
+def moment(at: datetime, zone: ZoneInfo) -> Moment:
+    """Return the moment of a judgement at `at`."""
+    return Moment(at, closed_day(at, zone))
+
+
+def day_table(park: Park, store: Store, first: date, last: date, quantities: Iterable[str]) -> DayTable:
+    """Read days `first` to `last` of the named quantities."""
+    table = DayTable(park.zone)
+    names = sorted(set(quantities))
+    if names and first <= last:
+        start, end = day_bounds(first, park.zone)[0], day_bounds(last, park.zone)[1]
+        table.add(store.slots(Period.DAY, start, end, quantities=names))
+    return table
+
+
+def heard_devices(store: Store) -> dict[str, datetime]:
+    """Return the time of the newest usable reading of each device."""
+    latest = store.latest()
+    if latest.empty:
+        return {}
+    return {str(device): instant(time) for device, time in latest.groupby("device")["time"].max().items()}
+
+
+def by_entity(events: Iterable[Event]) -> dict[str, list[Event]]:
+    """Return events by the entity they happened to."""
+    found: dict[str, list[Event]] = {}
+    for event in events:
+        found.setdefault(event.entity, []).append(event)
+    return found
+
+
+def silences(events: Mapping[str, Sequence[Event]]) -> dict[str, list[Span]]:
+    """Return when each point sent nothing, as its gap events tell; overlapping times are one."""
+    return {
+        entity: _merged((e.start, e.end) for e in own if e.code in _SILENT_EVENTS) for entity, own in events.items()
+    }
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return merged

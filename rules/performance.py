@@ -1,0 +1,224 @@
+"""A PV array that yields less than it should: below expectation, or below what it used to yield.
+
+The index is energy over expected energy of a day. Against expectation alone a lost string of ten (-10 %) drowns in
+the model's own bias of a few percent per array; against the array's own preceding days that bias cancels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from statistics import median
+from typing import Literal
+
+from pydantic import Field
+
+from core.park import Array, Park, Share, valid_one
+from core.quality import Reason
+from core.quantities import Scope
+from core.store import AlertRecord
+from core.timebase import day_bounds, day_of
+from core.verdict import MIN_COVERAGE
+from rules.facts import Facts, Moment
+from rules.lifecycle import MISSING, Observation
+from rules.watch import Watch, days_back, text_number
+
+_RUNGS = frozenset({Reason.RUNG_POA.value, Reason.RUNG_GHI.value, Reason.RUNG_CLEAR_SKY.value})
+_UNFIT = frozenset({Reason.SENSOR_FAULT.value, Reason.PARTIAL.value})
+_MIN_AFTER = 2  # days; a change is not placed on the very last day, one day is noise
+
+
+@dataclass(frozen=True)
+class SunDay:
+    """One day of enough sun: its index (1) and its in-plane irradiation (kWh/m2), which is its weight."""
+
+    day: date
+    index: float
+    sun: float
+    rung: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the newest days say. `reference` is the index the array should have, `level` what ends the alert."""
+
+    active: bool
+    index: float
+    reference: float
+    level: float
+    since: date
+
+
+class Performance(Watch):
+    """Median index of the last days of enough sun, against expectation and against the array's own past.
+
+    It fires when (a) the median is below `low`, or (b) every one of the days is below its own baseline by half of
+    `drop`, their median and their energy-weighted mean by all of `drop`, and the arrays on the same weather station
+    did not fall with it; or (c) the last such day is below `outage`. It ends after `days` days above the level.
+    """
+
+    kind: Literal["performance"]
+    low: float = Field(0.90, gt=0.0, description="index below which an array is faulty whatever its past")
+    clear: float = Field(0.95, gt=0.0, description="index above which it is well again")
+    outage: float = Field(0.50, ge=0.0, description="one day below this is enough")
+    drop: Share = Field(0.06, description="relative fall against the array's own baseline")
+    recovered: Share = Field(0.96, description="share of the baseline above which a fallen array is well again")
+    days: int = Field(3, ge=1, description="days of enough sun that are judged together")
+    within_days: int = Field(14, ge=3, description="calendar days in which they must lie")
+    baseline_days: int = Field(14, ge=3, description="days of enough sun that make the baseline")
+    baseline_min: int = Field(7, ge=3, description="with fewer there is no baseline")
+    baseline_within_days: int = Field(28, ge=7, description="calendar days before the judged ones")
+    min_irradiation: float = Field(1.0, ge=0.0, description="kWh/m2 in the plane of the array")
+    min_coverage: Share = MIN_COVERAGE
+
+    @property
+    def lookback_days(self) -> int:
+        return self.within_days + self.baseline_within_days + 1
+
+    def quantities(self) -> Iterable[str]:
+        return ("energy_performance_index", "irradiation_kwh_m2", "expected_kwh", "generation_kwh")
+
+    def entities(self, park: Park, at: datetime) -> list[str]:
+        return list(dict.fromkeys(a.id for a in park.arrays if a.valid_at(at)))
+
+    def observe(self, entity: str, facts: Facts, moment: Moment, alert: AlertRecord | None) -> Observation:
+        sunny = self.sun_days(facts, entity, moment.day)
+        recent = sunny[-self.days :]
+        if len(recent) < self.days or (moment.day - recent[0].day).days >= self.within_days:
+            return MISSING
+        judged = self._ongoing(recent, facts, alert) if alert else self._fresh(sunny, facts, entity)
+        if judged is None or not (judged.active or alert):
+            return Observation(active=False, value=median(d.index for d in recent))
+        loss = _loss_since(facts, entity, judged.since, moment.day, judged.reference)
+        return Observation(
+            active=judged.active,
+            value=judged.index,
+            since=day_bounds(judged.since, facts.park.zone)[0],
+            params={
+                "since_day": judged.since.isoformat(),
+                "index": judged.index,
+                "reference_index": judged.reference,
+                "clear_index": judged.level,
+                "days": float(self.days),
+                "shortfall_share": max(0.0, 1 - judged.index / judged.reference),
+                **loss,
+            },
+        )
+
+    def sun_days(self, facts: Facts, entity: str, last: date) -> list[SunDay]:
+        """Return the days that may be judged, oldest first, all on the newest one's irradiance source."""
+        days = [d for each in days_back(last, self.lookback_days) if (d := self._sun_day(facts, entity, each))]
+        return [d for d in days if d.rung == days[-1].rung]
+
+    def _sun_day(self, facts: Facts, entity: str, day: date) -> SunDay | None:
+        index = facts.days.at(Scope.ARRAY, entity, "energy_performance_index", day)
+        sun = facts.days.at(Scope.ARRAY, entity, "irradiation_kwh_m2", day)
+        expected = facts.days.at(Scope.ARRAY, entity, "expected_kwh", day)
+        reasons = index.reasons | sun.reasons | expected.reasons
+        fit = index.coverage >= self.min_coverage and math.isfinite(index.value) and not reasons & _UNFIT
+        if not fit or Reason.RUNG_CLEAR_SKY in reasons or not sun.value > self.min_irradiation:
+            return None
+        return SunDay(day, index.value, sun.value, reasons & _RUNGS)
+
+    def _fresh(self, sunny: Sequence[SunDay], facts: Facts, entity: str) -> Judgement | None:
+        recent = sunny[-self.days :]
+        index = median(d.index for d in recent)
+        baseline = self._baseline(sunny)
+        fell = baseline is not None and _depth(recent, baseline) > self.drop
+        alone = fell and baseline is not None and self._fell_alone(facts, entity, recent, baseline)
+        lost = alone and all(d.index < (1 - self.drop / 2) * (baseline or 0.0) for d in recent)
+        out = recent[-1].index < self.outage
+        if not (index < self.low or lost or out):
+            return None
+        if baseline is not None and (fell or out):
+            # Its own past tells best what it should yield; never so low that `low` would fire again at once.
+            level = max(self.recovered * baseline, self.low + 0.02)
+            return Judgement(True, index, baseline, level, _change_day(sunny) if fell else recent[-1].day)
+        since = recent[-1].day if out and index >= self.low else self._first_low_day(sunny)
+        return Judgement(True, index, 1.0, self.clear, since)
+
+    def _ongoing(self, recent: Sequence[SunDay], facts: Facts, alert: AlertRecord) -> Judgement:
+        level = text_number(alert, "clear_index") or self.clear
+        since = day_of(alert.active_at, facts.park.zone)
+        well = all(d.index > level for d in recent) and recent[0].day >= since
+        reference = text_number(alert, "reference_index") or 1.0
+        return Judgement(not well, median(d.index for d in recent), reference, level, since)
+
+    def _baseline(self, sunny: Sequence[SunDay]) -> float | None:
+        first = sunny[-self.days].day
+        before = [d for d in sunny[: -self.days] if (first - d.day).days <= self.baseline_within_days]
+        chosen = before[-self.baseline_days :]
+        return median(d.index for d in chosen) if len(chosen) >= self.baseline_min else None
+
+    def _fell_alone(self, facts: Facts, entity: str, recent: Sequence[SunDay], baseline: float) -> bool:
+        """Say whether the array fell clearly deeper than its peers: a fall of all of them is the sensor's or the sky's."""
+        days = {d.day for d in recent}
+        falls = []
+        for peer in _peers(facts.park, entity, recent[-1].day):
+            sunny = self.sun_days(facts, peer, recent[-1].day)
+            if {d.day for d in sunny[-self.days :]} == days and (base := self._baseline(sunny)) is not None:
+                falls.append(_depth(sunny[-self.days :], base))
+        return not falls or _depth(recent, baseline) - median(falls) > self.drop / 2
+
+    def _first_low_day(self, sunny: Sequence[SunDay]) -> date:
+        """Return the first low day of the unbroken run of low medians that ends now."""
+        end = len(sunny)
+        while end > self.days and median(d.index for d in sunny[end - 1 - self.days : end - 1]) < self.low:
+            end -= 1
+        return next(d.day for d in sunny[end - self.days :] if d.index < self.low)
+
+
+def _depth(recent: Sequence[SunDay], baseline: float) -> float:
+    """Return how far the days lie below the baseline (1), by their median or their weighted mean, whichever is less.
+
+    The median withstands one odd day; the mean, weighted by sun, withstands two dim ones.
+    """
+    mean = sum(d.index * d.sun for d in recent) / sum(d.sun for d in recent)
+    return 1.0 - max(median(d.index for d in recent), mean) / baseline
+
+
+def _change_day(sunny: Sequence[SunDay]) -> date:
+    """Return the first day after the change of level that fits best (least squares, weighted by sun)."""
+
+    def misfit(days: Sequence[SunDay]) -> float:
+        weight = sum(d.sun for d in days)
+        mean = sum(d.index * d.sun for d in days) / weight
+        return sum(d.sun * (d.index - mean) ** 2 for d in days)
+
+    splits = range(1, len(sunny) - _MIN_AFTER + 1)
+    best = min(splits, key=lambda k: misfit(sunny[:k]) + misfit(sunny[k:]))
+    return sunny[best].day
+
+
+def _peers(park: Park, entity: str, day: date) -> list[str]:
+    noon = day_bounds(day, park.zone)[0] + timedelta(hours=12)
+    arrays: dict[str, Array] = {a.id: a for a in park.arrays if a.valid_at(noon)}
+    weather = arrays[entity].weather if entity in arrays else None
+    return [a.id for a in arrays.values() if a.id != entity and a.weather == weather]
+
+
+def _loss_since(facts: Facts, entity: str, since: date, last: date, reference: float) -> dict[str, float | str]:
+    """Return energy (kWh) and money lost from `since` to `last`, both included.
+
+    lost = reference x expected - generated, over days where both are known; `reference` is the array's own index
+    before the fault, 1 where it has none. Money at the price of the grid import that the lost energy would have
+    replaced.
+    """
+    should_kwh = lost_kwh = money = 0.0
+    currency = ""
+    for day in (since + timedelta(days=n) for n in range((last - since).days + 1)):
+        expected, made = (facts.days.at(Scope.ARRAY, entity, q, day).value for q in ("expected_kwh", "generation_kwh"))
+        if not (math.isfinite(expected) and math.isfinite(made)):
+            continue
+        should_kwh += reference * expected
+        lost_kwh += reference * expected - made
+        tariff = valid_one(facts.park.tariffs, day_bounds(day, facts.park.zone)[0])
+        if tariff:
+            money += (reference * expected - made) * tariff.import_per_kwh
+            currency = tariff.currency
+    found: dict[str, float | str] = {"lost_kwh": max(0.0, lost_kwh)}
+    if should_kwh > 0:
+        found["shortfall_share"] = max(0.0, lost_kwh) / should_kwh
+    return found | ({"lost_money": max(0.0, money), "currency": currency} if currency else {})

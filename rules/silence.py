@@ -1,0 +1,93 @@
+"""Devices that no longer report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import Field
+
+from core.park import DeviceAssignment, Park, Point
+from core.store import AlertRecord
+from rules.facts import Facts, Moment
+from rules.lifecycle import MISSING, Observation
+from rules.watch import Cadence, Watch
+
+_ALL_SILENT_MIN_POINTS = 2  # with a single meter its own alert says it all
+
+
+class Silence(Watch):
+    """No reading of a point's device for longer than `intervals` of its own intervals, at least `min_minutes`.
+
+    When every point is silent the fault is the broker's, the network's or our own: that is one alert of the park, and
+    the points' alerts are held. After such a pause every device has its own time again to be heard.
+    """
+
+    kind: Literal["silence"]
+    of: Literal["point", "park"] = "point"
+    intervals: float = Field(3.0, gt=0.0, description="missed reports")
+    min_minutes: float = Field(30.0, gt=0.0)
+
+    @property
+    def cadence(self) -> Cadence:
+        return "now"
+
+    def entities(self, park: Park, at: datetime) -> list[str]:
+        if self.of == "park":
+            return [park.id] if len(_metered(park, at)) >= _ALL_SILENT_MIN_POINTS else []
+        return [p.id for p, _ in _metered(park, at)]
+
+    def observe(self, entity: str, facts: Facts, moment: Moment, alert: AlertRecord | None) -> Observation:
+        metered = _metered(facts.park, moment.at)
+        silent = {p.id: since for p, d in metered if (since := self._silent_since(p, d, facts, moment.at))}
+        everybody = len(metered) >= _ALL_SILENT_MIN_POINTS and len(silent) == len(metered)
+        if self.of == "park":
+            if not everybody:
+                return Observation(active=False)
+            if alert is None and moment.at - facts.listening_since < timedelta(minutes=self.min_minutes):
+                return MISSING
+            return self._observation(max(silent.values()), moment.at)
+        device = next((d for p, d in metered if p.id == entity), None)
+        if device is None or entity not in silent:
+            return Observation(active=False)
+        if everybody or (alert is None and moment.at - facts.listening_since < self._patience(device)):
+            return MISSING
+        return self._observation(silent[entity], moment.at, device)
+
+    def replay_instants(self, entity: str, facts: Facts, start: datetime, end: datetime) -> list[datetime]:
+        """Look when a past silence had become too long, when it ended, and at the end."""
+        found = {end}
+        for point, device in facts.park.assignments():
+            if self.of == "point" and point.id != entity:
+                continue
+            patience = self._patience(device)
+            for since, until in facts.silences.get(point.id, ()):
+                found |= {since + patience, until}
+            if device.id in facts.heard:
+                found.add(facts.heard[device.id] + patience)
+        return sorted(t for t in found if start <= t <= end)
+
+    def _silent_since(self, point: Point, device: DeviceAssignment, facts: Facts, at: datetime) -> datetime | None:
+        """Return when the silence that is too long at `at` began; None where there is none."""
+        patience = self._patience(device)
+        past = next((s for s, e in facts.silences.get(point.id, ()) if s <= at < e), None)
+        heard = facts.heard.get(device.id)
+        if past is None and (heard is None or heard <= at):
+            past = max(filter(None, (heard, device.valid_from, None if heard else facts.watching_since)), default=at)
+        return past if past is not None and at - past >= patience else None
+
+    def _patience(self, device: DeviceAssignment) -> timedelta:
+        return max(self.intervals * timedelta(seconds=device.interval_s), timedelta(minutes=self.min_minutes))
+
+    def _observation(self, since: datetime, at: datetime, device: DeviceAssignment | None = None) -> Observation:
+        minutes = (at - since) / timedelta(minutes=1)
+        params: dict[str, float | str] = {"since_at": since.isoformat(), "silent_minutes": minutes}
+        return Observation(
+            active=True, value=minutes, since=since, params=params | ({"device": device.id} if device else {})
+        )
+
+
+def _metered(park: Park, at: datetime) -> Sequence[tuple[Point, DeviceAssignment]]:
+    """Return every point with the device that serves it at `at`."""
+    return [(p, d) for p in park.points if (d := p.device_at(at))]
