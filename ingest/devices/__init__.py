@@ -1,0 +1,1 @@
+"""One YAML file per kind of device: which topics it publishes on and what its payload means."""

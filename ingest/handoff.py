@@ -1,0 +1,79 @@
+"""What lies between the network thread and the writer: an unbounded queue that knows how full it is."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+HIGH_WATER_MESSAGES = 20_000
+HIGH_WATER_BYTES = 64 << 20
+
+
+class Received(NamedTuple):
+    """A message as it came. `epoch` counts connections: an acknowledgement is only valid on its own one."""
+
+    topic: str
+    payload: bytes
+    received_at: datetime
+    mid: int
+    qos: int
+    epoch: int
+
+
+class Handoff:
+    """Messages received and not yet stored.
+
+    One thread puts and one takes; each counts only its own side, so no lock is needed. Nothing is ever refused or
+    dropped here: past the high-water mark the session stops receiving by disconnecting, and the broker keeps the rest.
+    """
+
+    def __init__(
+        self, high_water_messages: int = HIGH_WATER_MESSAGES, high_water_bytes: int = HIGH_WATER_BYTES
+    ) -> None:
+        self._queue: queue.SimpleQueue[Received] = queue.SimpleQueue()
+        self._high_messages = high_water_messages
+        self._high_bytes = high_water_bytes
+        self._put = self._put_bytes = 0
+        self._done = self._done_bytes = 0
+        self.last_received_at: datetime | None = None
+
+    def put(self, message: Received) -> None:
+        """Hand a message over; never blocks."""
+        self._put += 1
+        self._put_bytes += len(message.payload)
+        self.last_received_at = message.received_at
+        self._queue.put(message)
+
+    def take(self, timeout_s: float) -> Received | None:
+        """Return the oldest message, waiting for one at most so long."""
+        try:
+            return self._queue.get(timeout=timeout_s) if timeout_s > 0 else self._queue.get_nowait()
+        except queue.Empty:
+            return None
+
+    def done(self, messages: Sequence[Received]) -> None:
+        """Say that these were stored."""
+        self._done += len(messages)
+        self._done_bytes += sum(len(m.payload) for m in messages)
+
+    @property
+    def received(self) -> int:
+        """How many messages ever came."""
+        return self._put
+
+    @property
+    def pending(self) -> int:
+        """How many are received and not yet stored."""
+        return self._put - self._done
+
+    @property
+    def over_high_water(self) -> bool:
+        """Whether no more should be received for now."""
+        return self.pending >= self._high_messages or self._put_bytes - self._done_bytes >= self._high_bytes
+
+    @property
+    def drained(self) -> bool:
+        """Whether receiving may start again after the high-water mark."""
+        return self.pending == 0

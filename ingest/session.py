@@ -1,0 +1,319 @@
+"""The MQTT session: receives at QoS 1 and acknowledges only what the writer says is stored.
+
+MQTT 3.1.1, a persistent session under a stable client id, acknowledgements by hand. The broker is the spool: what is
+not acknowledged it delivers again, after a crash of ours or a cut line. One thread of ours drives paho's client
+through its interface for external event loops, so an exception can neither end that thread unseen nor stop its pings.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import select
+import socket
+import ssl
+import threading
+from collections import deque
+from collections.abc import Sequence
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from core.clock import Clock
+from core.errors import ConfigError
+from core.park import Broker, secret
+from ingest.backoff import Backoff
+from ingest.handoff import Handoff, Received
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S = 10.0
+TICK_S = 0.5
+READ_BURST = 200  # packets read before acknowledgements get their turn
+SUCCESS = MQTTErrorCode.MQTT_ERR_SUCCESS
+
+
+class Session:
+    """One persistent session with a broker, kept up for ever by its own thread."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        client_id: str,
+        subscriptions: Sequence[str],
+        handoff: Handoff,
+        clock: Clock,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._broker = broker
+        self._client_id = client_id
+        self._subscriptions = tuple(subscriptions)
+        self._handoff = handoff
+        self._clock = clock
+        self._backoff = backoff or Backoff()
+        self._password = _password(broker)
+        self._tls = _tls(broker) if broker.tls else None
+        self._acks: deque[Received] = deque()
+        self._wake_read, self._wake_write = socket.socketpair()
+        self._wake_read.setblocking(False)
+        self._wake_write.setblocking(False)
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._paused = threading.Event()
+        self._failures = 0
+        self._epoch = 0
+        self._up = False
+        self._error: str | None = None
+
+    # -- asked from any thread
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has accepted us and the thread that serves it lives."""
+        return self._up and self._thread is not None and self._thread.is_alive()
+
+    @property
+    def error(self) -> str | None:
+        """What keeps messages from coming, in words; None while all is well."""
+        if self._thread is not None and not self._thread.is_alive() and not self._stopping.is_set():
+            return "the thread that receives has ended"
+        return self._error
+
+    def start(self) -> None:
+        """Begin connecting; an unreachable broker is no failure."""
+        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+        self._thread.start()
+
+    def pause(self) -> None:
+        """Receive no more, but stay connected for acknowledgements."""
+        self._paused.set()
+        self._wake()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Send what is left to acknowledge, disconnect and keep the session at the broker."""
+        self._stopping.set()
+        self._wake()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                return  # hangs in a connect; as a daemon it ends with the process
+        self._wake_read.close()
+        self._wake_write.close()
+
+    def acknowledge(self, messages: Sequence[Received]) -> None:
+        """Tell the broker that these are ours now."""
+        self._acks.extend(m for m in messages if m.qos > 0)
+        self._wake()
+
+    def _wake(self) -> None:
+        # Full: a wake-up is already on its way. Closed: nobody is left to wake.
+        with contextlib.suppress(OSError):
+            self._wake_write.send(b"\0")
+
+    # -- the thread
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._one_connection()
+            except (OSError, ValueError) as error:  # paho raises ValueError for a bad host name or certificate
+                self._lost(_words(error))
+            except Exception as error:
+                log.exception("receiving failed unexpectedly")
+                self._lost(f"{type(error).__name__}: {error}")
+            self._up = False
+            if not self._stopping.is_set() and self._failures:
+                self._stopping.wait(self._backoff.delay_s(self._failures))
+
+    def _lost(self, reason: str) -> None:
+        """Note a failure; the log gets one line per cause, not one per attempt."""
+        self._failures += 1
+        self._up = False
+        message = f"broker {self._broker.host}:{self._broker.port}: {reason}"
+        if message != self._error:
+            log.warning("%s; trying again until it answers", message, extra={"reason": reason})
+        self._error = message
+
+    def _one_connection(self) -> None:
+        while self._handoff.over_high_water and not self._stopping.wait(TICK_S / 10):
+            pass
+        if self._stopping.is_set():
+            return
+        # A new epoch: packet ids of the last connection mean nothing on this one.
+        self._epoch += 1
+        client = self._client()
+        try:
+            client.connect(self._broker.host, self._broker.port, self._broker.keepalive_s)
+            full = self._serve(client)
+        finally:
+            _drop(client)
+            self._up = False
+        if full:
+            self._wait_until_drained()
+
+    def _client(self) -> mqtt.Client:
+        # A client per connection carries nothing over from the last one; the session itself lives at the broker.
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._client_id,
+            clean_session=False,
+            protocol=mqtt.MQTTv311,
+            manual_ack=True,
+        )
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.suppress_exceptions = True
+        if self._broker.username is not None:
+            client.username_pw_set(self._broker.username, self._password)
+        if self._tls is not None:
+            client.tls_set_context(self._tls)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        return client
+
+    def _serve(self, client: mqtt.Client) -> bool:
+        """Serve one connection until it ends; True where we ended it because the writer cannot keep up."""
+        give_up_s = self._clock.monotonic_s() + CONNECT_TIMEOUT_S
+        next_check_s = 0.0
+        while (line := client.socket()) is not None:
+            self._send_acks(client)
+            if self._stopping.is_set() and not self._acks and not client.want_write():
+                return False
+            if self._handoff.over_high_water and self._up:
+                log.warning(
+                    "receiving faster than storing: disconnected until %d messages are stored",
+                    self._handoff.pending,
+                    extra={"pending": self._handoff.pending},
+                )
+                return True
+            self._exchange(client, line)
+            now_s = self._clock.monotonic_s()
+            if now_s >= next_check_s:
+                next_check_s = now_s + 2 * TICK_S
+                client.loop_misc()
+            if not self._up and now_s > give_up_s:
+                raise TimeoutError("connected, but it does not answer as an MQTT broker")
+        if not self._stopping.is_set() and self._error is None:
+            raise ConnectionError("closed the connection")
+        return False
+
+    def _exchange(self, client: mqtt.Client, line: mqtt.SocketLike) -> None:
+        """Wait for the broker or for acknowledgements to send, and move bytes both ways."""
+        reading = not self._paused.is_set()
+        poller = select.poll()
+        poller.register(self._wake_read, select.POLLIN)
+        poller.register(line, (select.POLLIN if reading else 0) | (select.POLLOUT if client.want_write() else 0))
+        buffered = reading and isinstance(line, ssl.SSLSocket) and line.pending() > 0
+        ready = dict(poller.poll(0 if buffered else TICK_S * 1000))
+        if self._wake_read.fileno() in ready:
+            self._wake_read.recv(65536)
+        events = ready.get(line.fileno(), 0)
+        if events & select.POLLOUT:
+            client.loop_write()
+        if buffered or events & ~select.POLLOUT:
+            self._read(client)
+
+    def _read(self, client: mqtt.Client) -> None:
+        """Read until nothing more has come: paho reads one packet per call, a select for each would halve the rate."""
+        for _ in range(READ_BURST):
+            before = self._handoff.received
+            if client.loop_read() != SUCCESS or self._handoff.received == before:
+                return
+
+    def _send_acks(self, client: mqtt.Client) -> None:
+        while self._acks and client.socket() is not None:
+            message = self._acks.popleft()
+            if message.epoch == self._epoch:
+                client.ack(message.mid, message.qos)
+
+    def _wait_until_drained(self) -> None:
+        while not self._handoff.drained and not self._stopping.wait(TICK_S / 10):
+            pass
+        log.info("caught up; connecting again")
+
+    # -- paho's callbacks; they only take note
+
+    def _on_connect(
+        self, client: mqtt.Client, _data: object, flags: mqtt.ConnectFlags, code: ReasonCode, _props: Properties | None
+    ) -> None:
+        if code.is_failure:
+            self._lost(f"refuses us: {code}")
+            return
+        self._up = True
+        self._failures = 0
+        self._error = None
+        # Also on a resumed session: the list may have changed since, and subscribing again costs nothing.
+        client.subscribe([(topic, 1) for topic in self._subscriptions])
+        log.info(
+            "connected to broker %s:%d",
+            self._broker.host,
+            self._broker.port,
+            extra={"session_present": flags.session_present, "subscriptions": list(self._subscriptions)},
+        )
+
+    def _on_subscribe(
+        self, _client: mqtt.Client, _data: object, _mid: int, codes: list[ReasonCode], _props: Properties | None
+    ) -> None:
+        refused = [t for t, c in zip(self._subscriptions, codes, strict=False) if c.is_failure]
+        if refused:
+            self._error = f"the broker refuses the subscription to {', '.join(refused)}"
+            log.error("%s", self._error)
+
+    def _on_disconnect(
+        self,
+        _client: mqtt.Client,
+        _data: object,
+        _flags: mqtt.DisconnectFlags,
+        code: ReasonCode,
+        _props: Properties | None,
+    ) -> None:
+        if self._up and code.is_failure:
+            self._lost(f"connection lost: {code}")
+        self._up = False
+
+    def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = "\N{REPLACEMENT CHARACTER}"
+        now = self._clock.now()
+        self._handoff.put(Received(topic, bytes(message.payload), now, message.mid, message.qos, self._epoch))
+
+
+def _drop(client: mqtt.Client) -> None:
+    """Say goodbye where anybody still listens, and close."""
+    if client.socket() is not None:
+        client.disconnect()
+    if client.socket() is not None:
+        client.loop_write()
+
+
+def _password(broker: Broker) -> str | None:
+    try:
+        found = secret(broker.password_env, broker.password_file)
+    except OSError as error:
+        raise ConfigError(f"cannot read mqtt.password_file: {error.strerror}", str(broker.password_file)) from error
+    if broker.password_env and found is None:
+        raise ConfigError(f"the environment has no {broker.password_env}", "mqtt.password_env names it")
+    return found
+
+
+def _tls(broker: Broker) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=broker.ca_file)
+        if broker.cert_file:
+            context.load_cert_chain(broker.cert_file, broker.key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"the TLS files of mqtt cannot be used: {_words(error)}", "ca_file, cert_file, key_file"
+        ) from error
+    return context
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__

@@ -1,0 +1,246 @@
+"""Device templates: what a kind of device publishes, declared in YAML and checked before anything starts."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from core.errors import ConfigError, Problem
+from core.park import Park
+from core.quantities import READING
+
+# (multiply, divide) into the unit of the vocabulary; dividing by 1000 rounds correctly where times 0.001 does not.
+UNITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
+    "kWh": {"kWh": (1, 1), "Wh": (1, 1000), "MWh": (1000, 1)},
+    "kW": {"kW": (1, 1), "W": (1, 1000), "MW": (1000, 1)},
+    "kvar": {"kvar": (1, 1), "var": (1, 1000), "Mvar": (1000, 1)},
+    "V": {"V": (1, 1), "mV": (1, 1000), "kV": (1000, 1)},
+    "A": {"A": (1, 1), "mA": (1, 1000)},
+    "Hz": {"Hz": (1, 1), "mHz": (1, 1000)},
+    "W/m²": {"W/m²": (1, 1), "kW/m²": (1000, 1)},
+    "m/s": {"m/s": (1, 1), "km/h": (1, 3.6)},
+    "°C": {"°C": (1, 1)},
+    "1": {"1": (1, 1), "%": (1, 100)},
+}
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Channel = Annotated[str, Field(pattern=r"^[a-z0-9_-]{0,16}$")]
+TimeForm = Literal["iso", "iso_local", "epoch"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Caveat(_Model):
+    """Something its operator should know about the device, with where it is documented."""
+
+    note: str
+    source: str = ""
+
+
+class DeviceTime(_Model):
+    """Where the device's own time stands and how it is written.
+
+    `iso` needs an offset; `iso_local` may lack one and is then park time; `epoch` is seconds or milliseconds.
+    """
+
+    path: str
+    forms: tuple[TimeForm, ...] = Field(min_length=1)
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """The path, cut into keys."""
+        return tuple(self.path.split("."))
+
+
+class ReadingSpec(_Model):
+    """One value of a payload: where it stands, what it is, in which unit.
+
+    `channels` names the elements where the device sends a list; `total: sum` then adds their sum as the total.
+    """
+
+    quantity: str
+    path: str = Field(min_length=1)
+    unit: str | None = None
+    channel: Channel = ""
+    channels: tuple[Channel, ...] = ()
+    total: Literal["none", "sum"] = "none"
+    negate: bool = False
+    numeric_text: bool = False
+
+    @field_validator("quantity")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in READING:
+            near = difflib.get_close_matches(value, READING, n=1)
+            raise ValueError(f"no device quantity is called {value}" + (f"; did you mean {near[0]}?" if near else ""))
+        return value
+
+    @model_validator(mode="after")
+    def _unit_fits(self) -> ReadingSpec:
+        units = UNITS[READING[self.quantity].unit]
+        if self.unit is not None and self.unit not in units:
+            raise ValueError(f"unit of {self.quantity} must be one of {', '.join(units)}")
+        if self.total == "sum" and not self.channels:
+            raise ValueError("total: sum needs channels")
+        return self
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """The path, cut into keys."""
+        return tuple(self.path.split("."))
+
+    @cached_property
+    def scale(self) -> tuple[float, float]:
+        """What to multiply and then divide by to reach the quantity's own unit and sign."""
+        own = READING[self.quantity].unit
+        multiply, divide = UNITS[own][self.unit or own]
+        return (-multiply if self.negate else multiply), divide
+
+
+class Message(_Model):
+    """One kind of message a device publishes."""
+
+    topic: str
+    time: DeviceTime | None = None
+    read: dict[str, str] = Field(default_factory=dict, description="block -> path of the object it is read from")
+    own_names: bool = Field(False, description="every quantity is accepted under its own name, `.channel` behind it")
+    list: bool = Field(False, description="the payload may be a list of such objects, each with its own time")
+    without_readings: Literal["quarantine", "ignore"] = "quarantine"
+
+    @field_validator("topic")
+    @classmethod
+    def _one_device(cls, value: str) -> str:
+        levels = value.split("/")
+        if levels.count("{device}") != 1 or any(c in value.replace("{device}", "") for c in "{}+#\x00"):
+            raise ValueError("a topic holds {device} once, as a whole level, and no wildcards")
+        return value
+
+    @property
+    def subscription(self) -> str:
+        """The MQTT filter that catches this message of every device."""
+        return self.topic.replace("{device}", "+")
+
+    def topic_of(self, device: str) -> str:
+        """Return the topic one device publishes on."""
+        return self.topic.replace("{device}", device)
+
+    def device_in(self, topic: str) -> str | None:
+        """Return the device a topic names, or None where the topic is not this message's."""
+        own, given = self.topic.split("/"), topic.split("/")
+        at = own.index("{device}")
+        if len(own) != len(given) or own[:at] != given[:at] or own[at + 1 :] != given[at + 1 :]:
+            return None
+        return given[at] or None
+
+
+class Template(_Model):
+    """A kind of device."""
+
+    template: Name
+    products: tuple[str, ...] = ()
+    description: str = ""
+    caveats: tuple[Caveat, ...] = ()
+    blocks: dict[str, tuple[ReadingSpec, ...]] = Field(default_factory=dict)
+    messages: tuple[Message, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Template:
+        for message in self.messages:
+            missing = [b for b in message.read if b not in self.blocks]
+            if missing:
+                raise ValueError(f"there is no block {missing[0]}")
+            if bool(message.read) == message.own_names:
+                raise ValueError("a message has either read or own_names")
+        topics = [m.topic for m in self.messages]
+        if len(set(topics)) != len(topics):
+            raise ValueError("a topic stands twice")
+        return self
+
+    @property
+    def name(self) -> str:
+        """What PARK.yaml calls it; also the file's name."""
+        return self.template
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics its devices publish on, with {device} in place of the id."""
+        return tuple(m.topic for m in self.messages)
+
+    def device_in(self, topic: str) -> str | None:
+        """Return the device a topic names, or None where no device of this kind publishes on it."""
+        return next((d for m in self.messages if (d := m.device_in(topic)) is not None), None)
+
+    def message_for(self, topic: str) -> Message | None:
+        """Return the kind of message that is published on `topic`."""
+        return next((m for m in self.messages if m.device_in(topic) is not None), None)
+
+
+def load_templates(*folders: Path) -> dict[str, Template]:
+    """Return the shipped templates by name, and those of `folders`, which may replace shipped ones.
+
+    Raises ConfigError with every fault of every file.
+    """
+    found: dict[str, Template] = {}
+    problems: list[Problem] = []
+    for folder in (resources.files("ingest.devices"), *folders):
+        for file in sorted(folder.iterdir(), key=lambda f: f.name):
+            if not file.name.endswith(".yaml"):
+                continue
+            read = read_template(file)
+            if isinstance(read, Template):
+                found[read.template] = read
+            else:
+                problems += read
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def load_template(name: str, *folders: Path) -> Template:
+    """Return one template by name; raises ConfigError where there is none."""
+    templates = load_templates(*folders)
+    if name not in templates:
+        near = difflib.get_close_matches(name, templates, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(sorted(templates))}"
+        raise ConfigError(f"there is no device template {name}", hint)
+    return templates[name]
+
+
+def read_template(file: Path | Traversable) -> Template | list[Problem]:
+    """Return the template a file holds, or what is wrong with it."""
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        template = Template.model_validate(document)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return [Problem(file.name, f"cannot be read: {error}")]
+    except ValidationError as error:
+        return [_problem(file.name, e["loc"], e["msg"]) for e in error.errors()]
+    stem = file.name.removesuffix(".yaml")
+    if template.template != stem:
+        return [Problem(f"{file.name}: template", f"is {template.template}", f"the file's name asks for {stem}")]
+    return template
+
+
+def _problem(file: str, location: tuple[int | str, ...], message: str) -> Problem:
+    return Problem(f"{file}: {'.'.join(str(p) for p in location)}", message.removeprefix("Value error, "))
+
+
+def template_problems(park: Park, templates: Mapping[str, Template]) -> Iterator[Problem]:
+    """Yield every device of a park whose template does not exist."""
+    for p, point in enumerate(park.points):
+        for d, device in enumerate(point.devices):
+            if device.template not in templates:
+                near = difflib.get_close_matches(device.template, templates, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(sorted(templates))}"
+                path = f"points[{p}].devices[{d}].template"
+                yield Problem(path, f"there is no device template {device.template}", hint)

@@ -1,0 +1,85 @@
+"""Store and state in memory, as far as ingest asks for them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import pandas as pd
+
+from core.frames import READING_KEY, readings_frame
+from core.store import DirtyMark, QuarantineItem
+
+
+class FakeStore:
+    """Keeps readings by key; raises what `failures` holds, one per append."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[object, ...], dict[str, object]] = {}
+        self.appends = 0
+        self.failures: list[Exception] = []
+        self.calls: list[str] = []
+        self.reject = lambda _frame: None  # may raise Rejected after looking at the frame
+
+    def append_readings(self, readings: pd.DataFrame) -> None:
+        self.calls.append("append")
+        if self.failures:
+            raise self.failures.pop(0)
+        self.reject(readings)
+        self.appends += 1
+        for row in readings.to_dict("records"):
+            key = tuple(row[k] for k in READING_KEY)
+            if key not in self.rows or self.rows[key]["received_at"] <= row["received_at"]:
+                self.rows[key] = row
+
+    def all(self) -> pd.DataFrame:
+        return readings_frame(pd.DataFrame(list(self.rows.values()))) if self.rows else readings_frame()
+
+
+class FakeState:
+    """Marks, quarantine and counters in plain lists."""
+
+    def __init__(self, calls: list[str] | None = None) -> None:
+        self.marks: dict[tuple[str, date], int] = {}
+        self.items: list[QuarantineItem] = []
+        self.counted: Counter[str] = Counter()
+        self.calls = calls if calls is not None else []
+        self.failures: list[Exception] = []
+        self._seq = 0
+
+    def mark_dirty(self, pairs: Iterable[tuple[str, date]]) -> None:
+        self.calls.append("mark")
+        if self.failures:
+            raise self.failures.pop(0)
+        for pair in pairs:
+            self._seq += 1
+            self.marks[pair] = self._seq
+
+    def quarantine(self, items: Sequence[QuarantineItem]) -> None:
+        self.calls.append("quarantine")
+        self.items += items
+
+    def add_counts(self, counts: Mapping[str, int]) -> None:
+        self.counted.update(counts)
+
+    def dirty(self) -> list[DirtyMark]:
+        return [DirtyMark(d, day, seq) for (d, day), seq in sorted(self.marks.items(), key=lambda m: m[0][1])]
+
+
+class FastClock:
+    """The machine's monotonic time and a fixed `now` that can be moved."""
+
+    def __init__(self, now: datetime = datetime(2026, 10, 1, 4, 0, tzinfo=UTC)) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic_s(self) -> float:
+        import time
+
+        return time.monotonic()
+
+    def advance(self, delta: timedelta) -> None:
+        self._now += delta
