@@ -1,0 +1,135 @@
+"""The method page: every term with its formula and source, and notes on what was done this month."""
+
+from __future__ import annotations
+
+from core.text import Text
+from core.verdict import MIN_COVERAGE, target_for
+from reports.report import ArrayLine, Definition, Method
+from reports.source import Source
+
+RUNG_WORDS = {
+    "rung_poa": Text(zh="实测组件面辐照度", en="measured plane-of-array irradiance"),
+    "rung_ghi": Text(
+        zh="实测水平总辐照度，经分解与转置", en="measured horizontal irradiance, decomposed and transposed"
+    ),
+    "rung_clear_sky": Text(zh="晴空模型（仅为上限，非估计值）", en="clear-sky model (an upper bound, not an estimate)"),
+    "default_temperature": Text(zh="部分时段无气温，用缺省值", en="default air temperature where none was measured"),
+}
+_REGISTERS = Text(zh="电表读数差", en="register differences")
+_OWN = Text(zh="园区并网点与光伏电表", en="grid connection and PV meters")
+_BALANCE = Text(zh="负荷/发电平衡（Sartori 等，2012）", en="load/generation balance (Sartori et al. 2012)")
+_IEC = Text(zh="IEC 61724-1", en="IEC 61724-1")
+
+DEFINITIONS = (
+    Definition(
+        Text(zh="电量", en="energy"),
+        Text(
+            zh="电表读数在 15 分钟边界处插值、取整至 Wh 后求差",
+            en="register interpolated at 15-min edges, rounded to whole Wh, then differenced",
+        ),
+        _REGISTERS,
+    ),
+    Definition(
+        Text(zh="园区用电 L", en="consumption L"),
+        Text(
+            zh="L = 发电 G + 购电 I − 上网 E + 放电 D − 充电 C",
+            en="L = generation G + import I − export E + discharge D − charge C",
+        ),
+        _OWN,
+    ),
+    Definition(
+        Text(zh="自给率（表计值）", en="self-sufficiency (metered)"), Text(zh="(G − E) / L", en="(G − E) / L"), _OWN
+    ),
+    Definition(
+        Text(zh="自给率（轧差 T）", en="self-sufficiency, netted over T"),
+        Text(zh="Σ min(G, L) / Σ L，按时段 T 求和", en="Σ min(G, L) / Σ L, summed over periods T"),
+        Text(zh="T = 15 分钟、日、月", en="T = 15 min, day, month"),
+    ),
+    Definition(Text(zh="自用率", en="self-consumption"), Text(zh="(G − E) / G", en="(G − E) / G"), _OWN),
+    Definition(Text(zh="净余额", en="net balance"), Text(zh="G − L", en="G − L"), _BALANCE),
+    Definition(Text(zh="净零率", en="net-zero ratio"), Text(zh="G / L", en="G / L"), _BALANCE),
+    Definition(
+        Text(zh="光伏应发电量", en="expected PV"),
+        Text(
+            zh="实测天气下的 PVWatts 模型（pvlib），不含污秽、遮挡与停机",
+            en="PVWatts model (pvlib) under measured weather, without soiling, shading or outages",
+        ),
+        Text(zh="pvlib", en="pvlib"),
+    ),
+    Definition(
+        Text(zh="发电能效指数 EPI", en="energy performance index EPI"),
+        Text(zh="实发 / 应发，仅取有效时段，先求和后相除", en="actual / expected, ratio of sums over valid slots"),
+        _IEC,
+    ),
+    Definition(
+        Text(zh="性能比 PR", en="performance ratio PR"),
+        Text(zh="(实发 / kWp) / (辐照量 / 1 kW/m²)", en="(actual / kWp) / (irradiation / 1 kW/m²)"),
+        _IEC,
+    ),
+    Definition(
+        Text(zh="购电碳排放", en="carbon of grid import"),
+        Text(zh="I × 排放因子；上网电量不抵扣", en="I × emission factor; export is not offset"),
+        Text(zh="《温室气体核算体系》范围二，基于位置", en="GHG Protocol scope 2, location-based"),
+    ),
+    Definition(
+        Text(zh="计划净余额", en="planned net balance"),
+        Text(
+            zh="此前 28 天内同类日（工作日/周末，完整率 ≥ 90 %，至少 3 天）净余额均值，事前冻结",
+            en="mean net balance of like days (workday/weekend, coverage ≥ 90 %, at least 3) of the 28 days before, frozen in advance",
+        ),
+        Text(zh="本系统", en="this system"),
+    ),
+    Definition(
+        Text(zh="数据完整率", en="coverage"),
+        Text(zh="已过时段中实测所占份额", en="measured share of the elapsed period"),
+        Text(zh="本系统", en="this system"),
+    ),
+)
+
+
+def method(source: Source, arrays: tuple[ArrayLine, ...]) -> Method:
+    """List definitions and the notes that hold for this month."""
+    return Method(DEFINITIONS, (*_general_notes(), *_model_notes(arrays), *_target_notes(source)))
+
+
+def _general_notes() -> tuple[Text, ...]:
+    return (
+        Text(
+            zh=f"缺失的数值以 – 表示，从不记为 0。完整率低于 {MIN_COVERAGE:.0%} 时不作判断。",
+            en=f"A missing value is written –, never 0. Below a coverage of {MIN_COVERAGE:.0%} nothing is judged.",
+        ),
+        Text(
+            zh="数据中断期间电表读数之差为实测总量，其按时间的分布为估计；估计时段不用于能效指数。",
+            en="Energy over a gap is measured in total by the register; its spread over time is estimated, and estimated slots stay out of the energy performance index.",
+        ),
+    )
+
+
+def _model_notes(arrays: tuple[ArrayLine, ...]) -> tuple[Text, ...]:
+    notes = []
+    for array in arrays:
+        words = [RUNG_WORDS[r] for r in array.rungs]
+        if words:
+            zh, en = "；".join(w.zh for w in words), "; ".join(w.en for w in words)
+            notes.append(
+                Text(zh=f"{array.name.zh}应发电量依据：{zh}。", en=f"Expectation of {array.name.en} made from: {en}.")
+            )
+    return tuple(notes)
+
+
+def _target_notes(source: Source) -> tuple[Text, ...]:
+    notes = []
+    for name, words in (
+        ("self_sufficiency", Text(zh="自给率", en="self-sufficiency")),
+        ("net_zero_ratio", Text(zh="净零率", en="net-zero ratio")),
+    ):
+        target = target_for(source.park, name, source.start)
+        if target is not None:
+            tail = f" ({target.source})" if target.source else ""
+            notes.append(
+                Text(
+                    zh=f"{words.zh}目标：≥ {target.green:.0%} 达标，≥ {target.yellow:.0%} 接近{tail}。",
+                    en=f"Target of {words.en}: {target.green:.0%} and above on target, {target.yellow:.0%} and above close{tail}.",
+                )
+            )
+    return tuple(notes)

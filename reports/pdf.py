@@ -1,0 +1,67 @@
+"""The report as a PDF, set by typst with the shipped font and no other."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+import typst
+
+from core.errors import ConfigError, Problem
+from core.text import Language
+from reports.report import MonthlyReport
+from reports.view import texts, view
+
+FOLDER = Path(__file__).parent
+TEMPLATES = FOLDER / "templates"
+FONTS = FOLDER / "fonts"
+LINE_BREAK = "\n"
+
+
+def pdf_bytes(report: MonthlyReport, language: Language, digest: str) -> bytes:
+    """Set the report in one language; words and numbers go in as JSON, so that nothing in them is read as markup.
+
+    Raises ConfigError naming every character the report's font cannot show.
+    """
+    data = view(report, language, digest)
+    _check_characters(texts(data))
+    content = typst.compile(
+        TEMPLATES / "report.typ",
+        root=TEMPLATES,
+        font_paths=_fonts(),
+        ignore_system_fonts=True,
+        sys_inputs={"data": json.dumps(data, ensure_ascii=False, allow_nan=False)},
+        timestamp=int(report.scope.generated_at.timestamp()),
+    )
+    return bytes(content)
+
+
+@cache
+def _fonts() -> typst.Fonts:
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[FONTS])
+
+
+@cache
+def shown_characters() -> frozenset[str]:
+    """Return every character both weights of the report's font can show."""
+    found: set[str] = set()
+    for run in (FONTS / "characters.txt").read_text(encoding="ascii").split():
+        first, last = (int(end, 16) for end in run.split("-"))
+        found.update(map(chr, range(first, last + 1)))
+    return frozenset(found)
+
+
+def _check_characters(found: list[tuple[str, str]]) -> None:
+    """Refuse what would print as an empty box; another font is never taken silently."""
+    allowed = shown_characters() | {LINE_BREAK}
+    problems: dict[str, Problem] = {}
+    for place, text in found:
+        for character in sorted(set(text) - allowed):
+            problems.setdefault(character, Problem(place, _reason(character, text), "write it with another character"))
+    if problems:
+        raise ConfigError(list(problems.values()))
+
+
+def _reason(character: str, text: str) -> str:
+    return f"the report's font cannot show {character!r} (U+{ord(character):04X}) in {text!r}"

@@ -1,0 +1,89 @@
+"""Data quality: coverage per meter and day, estimates, events in words."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+
+from core.park import Point
+from core.quality import Event
+from core.quantities import DERIVED, Kind, Scope
+from core.text import Language, Text
+from core.verdict import MIN_COVERAGE
+from core.words import event_words
+from reports.figures import NAN, Figure, computed
+from reports.report import EventLine, MeterLine, Quality
+from reports.source import Source
+
+# What a point of a role is there to measure; its coverage is that of the worst of these.
+MEASURED = {
+    "grid": ("import_kwh", "export_kwh"),
+    "pv": ("generation_kwh",),
+    "load": ("load_kwh",),
+    "storage": ("import_kwh", "export_kwh"),
+}
+GAUGES = tuple(q.name for q in DERIVED.values() if q.kind is Kind.GAUGE)
+
+
+def quality(source: Source) -> Quality:
+    """Say of every point how well it was measured, and what happened."""
+    return Quality(
+        meters=tuple(_meter(source, point) for point in source.park.points),
+        events=tuple(EventLine(event, _words(source, event)) for event in source.events),
+        replaced_values=source.revised,
+    )
+
+
+def _words(source: Source, event: Event) -> Text:
+    zh, en = (event_words(event, source.park, language) for language in (Language.ZH, Language.EN))
+    return Text(zh=zh, en=en)
+
+
+def _meter(source: Source, point: Point) -> MeterLine:
+    names = _measured(source, point)
+    days = {day: _worst(source, point, names, day) for day in source.days}
+    by_day = tuple(days.get(day, Figure(NAN, "1")) for day in source.calendar)
+    coverage = tuple(f.coverage for f in by_day)
+    return MeterLine(
+        id=point.id,
+        name=point.name,
+        role=point.role,
+        devices=_devices(source, point),
+        coverage=_average([f.coverage for f in days.values()], "mean daily coverage"),
+        estimated=_average([f.estimated for f in days.values()], "mean daily estimated share"),
+        thin_days=sum(1 for f in days.values() if not f.coverage >= MIN_COVERAGE),
+        coverage_by_day=coverage,
+        estimated_by_day=tuple(f.estimated for f in by_day),
+    )
+
+
+def _measured(source: Source, point: Point) -> tuple[str, ...]:
+    if point.role in MEASURED:
+        return MEASURED[point.role]
+    return tuple(n for n in GAUGES if source.by_day.has(Scope.POINT, point.id, n))
+
+
+def _worst(source: Source, point: Point, names: tuple[str, ...], day: date) -> Figure:
+    return computed(
+        NAN, "1", "worst of the point's series", (source.day_of(Scope.POINT, point.id, name, day) for name in names)
+    )
+
+
+def _average(shares: list[float], formula: str) -> Figure:
+    """Return the mean over elapsed days; a day of which nothing is stored counts as not measured."""
+    known = [0.0 if math.isnan(s) else s for s in shares]
+    any_known = any(not math.isnan(s) for s in shares)
+    value = sum(known) / len(known) if any_known else NAN
+    return Figure(value, "1", value, NAN, f"computed:{formula}")
+
+
+def _devices(source: Source, point: Point) -> tuple[str, ...]:
+    """Name the devices that served the point during the month: id, serial, accuracy class, calibration date."""
+    served = []
+    for device in point.devices:
+        if (device.valid_from is None or device.valid_from < source.end) and (
+            device.valid_to is None or device.valid_to > source.start
+        ):
+            parts = (device.id, device.serial, device.accuracy_class, device.calibrated_on)
+            served.append(" · ".join(str(p) for p in parts if p is not None))
+    return tuple(served)
