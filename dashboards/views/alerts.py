@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from core.park import valid_one
 from core.store import AlertRecord
-from core.text import MISSING, Text
+from core.text import Text
 from core.words import AlertSpeaker
 from dashboards.views import words
 from dashboards.views.data import ViewData
@@ -46,28 +45,22 @@ def _alert(data: ViewData, alert: AlertRecord, say: AlertSpeaker) -> Json:
         "age_text": words.age_text(data.now - alert.active_at, data.language),
         "kwh": words.number_or_none(kwh),
         "kwh_text": words.energy_text(kwh) if kwh is not None else None,
-        "money_text": _money(data, alert, kwh),
+        "money_text": _money(alert.params or {}),
     }
 
 
 def energy_at_stake(params: Mapping[str, float | str]) -> float | None:
     """Return the kWh an alert speaks of: what was lost or is missing, where its rule says so."""
-    for name in ("lost_kwh", "shortfall_kwh", "excess_kwh", "energy_kwh", "kwh"):
+    for name in ("lost_kwh", "beyond_kwh", "deficit_kwh", "energy_kwh"):
         value = params.get(name)
         if isinstance(value, int | float):
             return float(value)
     return None
 
 
-def _money(data: ViewData, alert: AlertRecord, kwh: float | None) -> str | None:
-    """Write what the energy costs: as the rule says, else at the import price valid when the alert began."""
-    tariff = valid_one(data.park.tariffs, alert.active_at)
-    stated = (alert.params or {}).get("money")
-    if tariff is None:
+def _money(params: Mapping[str, float | str]) -> str | None:
+    """Write what the energy costs, where the rule says so."""
+    amount, currency = params.get("lost_money"), params.get("currency")
+    if not isinstance(amount, int | float) or not isinstance(currency, str):
         return None
-    if isinstance(stated, int | float):
-        return words.money_text(float(stated), tariff.currency)
-    if kwh is None:
-        return None
-    text = words.money_text(kwh * tariff.import_per_kwh, tariff.currency)
-    return None if text == MISSING else text
+    return words.money_text(float(amount), currency)

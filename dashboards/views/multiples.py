@@ -114,6 +114,7 @@ def _building(data: ViewData, point: Point) -> Json:
         "coverage": len(known) / elapsed if elapsed else None,
         "usual_kw": words.number_or_none(mean_kw),
         "usual_kw_text": words.power_text(mean_kw),
+        "elapsed_hours": -(-elapsed // SLOTS_PER_HOUR),
         "hours": _hourly(today[:elapsed]),
         "usual_hours": _hourly(usual),
     }

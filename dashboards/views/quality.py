@@ -82,6 +82,7 @@ def events_of_month(data: ViewData, events: Sequence[Event]) -> list[Json]:
             "entity": e.entity,
             "code": e.code,
             "at": e.start.isoformat(),
+            "when": words.when_text(e.start.astimezone(data.park.zone), data.day, data.language),
             "text": event_words(e, data.park, data.language),
         }
         for e in recent[:EVENTS_SHOWN]

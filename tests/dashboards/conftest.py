@@ -273,6 +273,8 @@ def _alerts(now: datetime) -> list[AlertRecord]:
                 ],
             },
             lost_kwh=713.0,
+            lost_money=513.4,
+            currency="CNY",
         ),
     ]
 

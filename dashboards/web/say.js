@@ -1,0 +1,173 @@
+// Words of the page itself. Names, sentences and numbers come ready from the service.
+
+const WORDS = {
+  zh: {
+    skip: "跳到结论",
+    theme: { auto: "外观：跟随系统", light: "外观：浅色", dark: "外观：深色" },
+    language: "语言",
+    measured: "实测",
+    estimated: "估算",
+    missing: "缺测",
+    expected: "应发",
+    actual: "实发",
+    usual: "平时",
+    today: "今天",
+    plan: "计划",
+    balance: "净余额",
+    generation: "发电",
+    consumption: "用电",
+    trend: { up: "上升", down: "下降", flat: "持平" },
+    power: "此刻功率",
+    powerNote: "宽度表示功率",
+    powerFromSlots: "电表未上报功率，此处为最近一个 15 分钟的平均功率",
+    from: "来自",
+    to: "去向",
+    importing: "购电",
+    exporting: "上网",
+    idle: "无功率交换",
+    charging: "充电",
+    discharging: "放电",
+    without: (names) => `未计入：${names}`,
+    stoppedAt: (when) => `停在 ${when}`,
+    now: "现在",
+    gap: "少发部分",
+    alerts: "需要处理",
+    alertsNote: "未恢复的告警，最新的在前",
+    noAlerts: "没有未恢复的告警。",
+    since: "始于",
+    advice: "建议",
+    noArrays: "PARK.yaml 中没有光伏阵列。",
+    noBuildings: "PARK.yaml 中没有用电分表。",
+    meter: "电表",
+    mean: "平均",
+    noService: "未投用",
+    events: "本月数据事件",
+    noEvents: "本月没有换表、清零或中断。",
+    allDays: "逐日数值",
+    day: "日期",
+    total: "本月至今",
+    partial: "进行中",
+    netting: "自给率因轧差时段而异",
+    reports: "净零月报",
+    collector: "采集",
+    connected: "已连接",
+    disconnected: "未连接",
+    received: (n) => `已接收 ${n} 条`,
+    quarantined: (n) => `无法识别 ${n} 条`,
+    digest: "配置",
+    silent: (when) => `数据停在 ${when}，此后没有收到新数据。`,
+    gone: (when) => (when ? `服务没有回应，页面停在 ${when}。每 15 秒重试一次。` : "服务没有回应。每 15 秒重试一次。"),
+    unplugged: "采集程序未连上 MQTT 代理，新数据暂时进不来。",
+    emptyTitle: "还没有数据",
+    emptyText: "园区配置已载入，电表数据一到，这里每 15 秒自动更新。还没到？按顺序看：",
+    emptySteps: [
+      ["配置是否正确", "parkwatt check PARK.yaml"],
+      ["电表是否在向代理发送", "mosquitto_sub -h 127.0.0.1 -t '#' -v"],
+      ["一条消息会被读成什么", "parkwatt decode json --topic T --payload FILE"],
+      ["补录历史数据", "parkwatt import PARK.yaml FILE.csv"],
+    ],
+    share: (text) => `实测 ${text}`,
+    peak: "最高",
+    noCurve: "曲线组件未能载入；其余内容不受影响。",
+  },
+  en: {
+    skip: "Skip to the verdict",
+    theme: { auto: "Theme: system", light: "Theme: light", dark: "Theme: dark" },
+    language: "Language",
+    measured: "measured",
+    estimated: "estimated",
+    missing: "missing",
+    expected: "expected",
+    actual: "actual",
+    usual: "usual",
+    today: "today",
+    plan: "plan",
+    balance: "net balance",
+    generation: "generation",
+    consumption: "consumption",
+    trend: { up: "up", down: "down", flat: "unchanged" },
+    power: "Power now",
+    powerNote: "Widths are kW",
+    powerFromSlots: "No meter reports power: this is the mean of the last 15 minutes",
+    from: "From",
+    to: "To",
+    importing: "import",
+    exporting: "export",
+    idle: "no exchange",
+    charging: "charging",
+    discharging: "discharging",
+    without: (names) => `without ${names}`,
+    stoppedAt: (when) => `stopped ${when}`,
+    now: "now",
+    gap: "shortfall",
+    alerts: "What needs a person",
+    alertsNote: "Open alerts, newest first",
+    noAlerts: "No open alerts.",
+    since: "since",
+    advice: "Do",
+    noArrays: "PARK.yaml names no PV arrays.",
+    noBuildings: "PARK.yaml names no load meters.",
+    meter: "Meter",
+    mean: "mean",
+    noService: "not in service",
+    events: "Data events this month",
+    noEvents: "No meter was replaced, reset or silent this month.",
+    allDays: "Day by day",
+    day: "Day",
+    total: "Month to date",
+    partial: "so far",
+    netting: "Self-sufficiency depends on the netting window",
+    reports: "Net-zero report",
+    collector: "Collector",
+    connected: "connected",
+    disconnected: "not connected",
+    received: (n) => `${n} received`,
+    quarantined: (n) => `${n} not understood`,
+    digest: "Configuration",
+    silent: (when) => `Data stopped at ${when}; nothing new has come in since.`,
+    gone: (when) => (when ? `The service does not answer; the page stopped at ${when}. Trying again every 15 s.` : "The service does not answer. Trying again every 15 s."),
+    unplugged: "The collector is not connected to the MQTT broker; no new data come in.",
+    emptyTitle: "No data yet",
+    emptyText: "The park's configuration is loaded; this page updates every 15 s once meters report. Nothing coming? In this order:",
+    emptySteps: [
+      ["Is the configuration right?", "parkwatt check PARK.yaml"],
+      ["Do the meters publish to the broker?", "mosquitto_sub -h 127.0.0.1 -t '#' -v"],
+      ["What would a message become?", "parkwatt decode json --topic T --payload FILE"],
+      ["Bring in what was measured before", "parkwatt import PARK.yaml FILE.csv"],
+    ],
+    share: (text) => `${text} measured`,
+    peak: "peak",
+    noCurve: "The curve could not be loaded; everything else is unaffected.",
+  },
+};
+
+let language = "zh";
+
+/** Choose the language of every later word. */
+export function speak(code) {
+  language = code in WORDS ? code : "zh";
+  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+}
+
+/** Return the language in use. */
+export function spoken() {
+  return language;
+}
+
+/** Return one of the page's own words. */
+export function say(name) {
+  return WORDS[language][name];
+}
+
+/** Write a ratio as a whole or one-digit percentage; missing is a dash. */
+export function percent(ratio, digits = 0) {
+  return ratio === null || ratio === undefined ? "–" : `${(100 * ratio).toFixed(digits)} %`;
+}
+
+/** Write kW with three significant figures. */
+export function kilowatts(kw) {
+  if (kw === null || kw === undefined) return "–";
+  const size = Math.abs(kw);
+  const text = kw.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
+  return `${text.replace("-", "−")} kW`;
+}
