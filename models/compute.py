@@ -1,0 +1,142 @@
+"""The one place of this room that reads and writes: dirty marks -> slots -> days -> months -> events -> settled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from core.factors import factor_for
+from core.park import Park
+from core.quality import Event
+from core.quantities import Period
+from core.store import State, Store
+from core.timebase import SLOT, day_bounds, slot_start
+from models import months, rows
+from models.affected import affected, runs_of
+from models.derive import Derived, derive
+from models.points import NEEDED, PointSeries, point_series, split
+from models.power import gap_limit_us
+from models.registers import RETURN_WITHIN_US, SHAPED_US
+from models.rows import day_starts
+from models.series import Grid, grid_of, to_us
+
+SETTLE = timedelta(minutes=2)  # a slot counts as closed this long after its end: readings are on their way
+CHUNK_DAYS = 31
+ROWS_PER_READ = 400_000  # bounds the memory of one read
+_UNTIL_KEY = "models/computed_until"
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class ComputeResult:
+    """What a run did."""
+
+    days: int
+    first_day: date | None
+    last_day: date | None
+    computed_until: datetime
+    changed: int  # rows of slots, days and months whose value is new or different
+    events: int
+
+
+class Compute:
+    """Keeps the derived series of a park in step with its readings."""
+
+    def __init__(self, park: Park, store: Store, state: State) -> None:
+        """Take the park's description; raises ConfigError where a carbon choice has no factor."""
+        self._park = park
+        self._store = store
+        self._state = state
+        for choice in park.carbon:
+            factor_for(choice.scheme, choice.region, date.max)
+
+    def run(self, now: datetime, progress: Progress | None = None) -> ComputeResult:
+        """Compute every day that is dirty, the running day, and the days since the last run.
+
+        A crash at any point only repeats work: marks are settled after everything they ask for is stored.
+        `progress` is told (days done, days in all).
+        """
+        until = slot_start(now - SETTLE)
+        marks = self._state.dirty()
+        stored = self._state.value(_UNTIL_KEY)
+        since = min(datetime.fromisoformat(stored), until) - SLOT if stored else None
+        work = affected(self._park, self._store, self._state, marks, until, since)
+        result = self._compute(work.days, until, progress)
+        work.remember(self._state)
+        self._state.settle(marks)
+        self._state.set_value(_UNTIL_KEY, until.isoformat())
+        return result
+
+    def recompute(
+        self, first_day: date, last_day: date, now: datetime, progress: Progress | None = None
+    ) -> ComputeResult:
+        """Compute the local days `first_day` to `last_day`, both included, whether dirty or not."""
+        until = slot_start(now - SETTLE)
+        days = [first_day + timedelta(days=n) for n in range((last_day - first_day).days + 1)]
+        return self._compute([d for d in days if day_bounds(d, self._park.zone)[0] < until], until, progress)
+
+    def _compute(self, days: Sequence[date], until: datetime, progress: Progress | None) -> ComputeResult:
+        changed = events = done = 0
+        for first, last in runs_of(days, CHUNK_DAYS):
+            grid = grid_of(first, last, self._park.zone, until)
+            derived = derive(self._park, self._points(grid), grid)
+            changed += self._write(derived, grid)
+            events += self._write_events(derived.events, grid)
+            done += len(grid.days)
+            if progress:
+                progress(done, len(days))
+        changed += months.write_plans(self._park, self._store, days)
+        changed += months.write_months(self._park, self._store, days, until)
+        first_day, last_day = (days[0], days[-1]) if days else (None, None)
+        return ComputeResult(len(days), first_day, last_day, until, changed, events)
+
+    def _points(self, grid: Grid) -> dict[str, PointSeries]:
+        """Read what a grid needs, a few devices at a time, and return every point's series."""
+        found: dict[str, PointSeries] = {}
+        for group in self._groups(grid):
+            wanted = [self._park.point(p) for p in group]
+            devices = sorted({d.id for p in wanted for d in p.devices})
+            margin = max((self._margin(d.interval_s) for p in wanted for d in p.devices), default=timedelta(0))
+            start, end = grid.start - margin, grid.end + margin
+            samples = split(self._store.readings(start, end, devices=devices, quantities=NEEDED, edges=True))
+            for point in wanted:
+                found[point.id] = point_series(point, samples, grid)
+        return found
+
+    def _groups(self, grid: Grid) -> Iterator[list[str]]:
+        """Yield point ids whose readings together are few enough for one read."""
+        seconds = (grid.end - grid.start).total_seconds()
+        group: list[str] = []
+        held = 0.0
+        for point in self._park.points:
+            expected = sum(5.0 * seconds / d.interval_s for d in point.devices)
+            if group and held + expected > ROWS_PER_READ:
+                yield group
+                group, held = [], 0.0
+            group.append(point.id)
+            held += expected
+        if group:
+            yield group
+
+    @staticmethod
+    def _margin(interval_s: float) -> timedelta:
+        """Return how far beyond a day its cases are decided: gaps with a shape, dips that return, confirmation."""
+        needed_us = max(SHAPED_US, RETURN_WITHIN_US + gap_limit_us(interval_s), 2 * gap_limit_us(interval_s))
+        return timedelta(microseconds=needed_us)
+
+    def _write(self, derived: Derived, grid: Grid) -> int:
+        if grid.closed == 0:
+            return 0
+        slots = rows.frame(derived.slots, grid.edges_us[:-1], slice(0, grid.closed))
+        begun = int((grid.elapsed() > 0).sum())
+        daily = rows.frame(derived.days, day_starts(grid), slice(0, begun))
+        return self._store.write_slots(Period.SLOT, slots) + self._store.write_slots(Period.DAY, daily)
+
+    def _write_events(self, events: Sequence[Event], grid: Grid) -> int:
+        entities = [self._park.id, *(p.id for p in self._park.points), *(a.id for a in self._park.arrays)]
+        for entity in dict.fromkeys(entities):
+            own = [e for e in events if e.entity == entity and to_us(e.start) < grid.edges_us[-1]]
+            self._state.replace_events(entity, grid.start, grid.end, own)
+        return len(events)

@@ -1,0 +1,90 @@
+"""Everything one stretch of local days derives from the points' series; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from core.park import Park, Point
+from core.quality import Event
+from core.quantities import Scope
+from models import balance, rollup
+from models.points import POWER, PointSeries
+from models.rollup import Periods
+from models.rows import Row
+from models.series import Grid, SlotSeries
+
+ROLE_AMOUNTS = {
+    "pv": (("generation_kwh", "exported"),),
+    "load": (("load_kwh", "imported"),),
+    "storage": (("charge_kwh", "imported"), ("discharge_kwh", "exported")),
+    "grid": (),
+    "weather": (),
+}
+BALANCE_COVERAGE = 0.9  # the residual of a day measured less than this proves nothing
+
+
+class Derived(NamedTuple):
+    """Rows per slot and per day, and events."""
+
+    slots: list[Row]
+    days: list[Row]
+    events: list[Event]
+
+
+def derive(park: Park, points: Mapping[str, PointSeries], grid: Grid) -> Derived:
+    """Return every series of a grid of local days."""
+    days = rollup.days_of(grid)
+    found = Derived([], [], [event for series in points.values() for event in series.events])
+    for point in park.points:
+        _derive_point(found, point, points[point.id], days)
+    _derive_park(found, park, points, grid, days)
+    return found
+
+
+def _derive_point(found: Derived, point: Point, series: PointSeries, days: Periods) -> None:
+    for quantity, energy in point_amounts(point, series):
+        found.slots.append(Row(Scope.POINT, point.id, quantity, energy))
+        found.days.append(Row(Scope.POINT, point.id, quantity, rollup.amount(energy, days)))
+    for quantity, gauge in series.gauges.items():
+        found.slots.append(Row(Scope.POINT, point.id, quantity, gauge))
+        if quantity != POWER or point.role != "weather":
+            found.days.append(Row(Scope.POINT, point.id, quantity, rollup.mean(gauge, days)))
+
+
+def point_amounts(point: Point, series: PointSeries) -> Iterable[tuple[str, SlotSeries]]:
+    """Yield the energies of a point by quantity.
+
+    A way the point is not there for (export of a load, import of a PV point) is left out where nothing measures it.
+    """
+    for quantity, way in (("import_kwh", "imported"), ("export_kwh", "exported"), *ROLE_AMOUNTS[point.role]):
+        energy: SlotSeries | None = getattr(series, way)
+        if energy is not None and (energy is series.main or point.role in {"grid", "storage"} or energy.known.any()):
+            yield quantity, energy
+
+
+def _derive_park(found: Derived, park: Park, points: Mapping[str, PointSeries], grid: Grid, days: Periods) -> None:
+    slots = balance.park_slots(park, points, grid)
+    daily = {**balance.amounts(slots, days), **balance.ratios(slots, days)}
+    for quantity, series in {**slots, **balance.slot_ratios(slots)}.items():
+        found.slots.append(Row(Scope.PARK, park.id, quantity, series))
+    for quantity, series in daily.items():
+        found.days.append(Row(Scope.PARK, park.id, quantity, series))
+    found.events.extend(balance_events(park, slots, grid, days))
+
+
+def balance_events(park: Park, slots: Mapping[str, SlotSeries], grid: Grid, days: Periods) -> Iterable[Event]:
+    """Yield an event for every closed day whose sub-meters exceed the total by more than 2 % of the load."""
+    if "residual_kwh" not in slots:
+        return
+    residual = slots["residual_kwh"]
+    left = days.sums(residual.value)
+    load = days.sums(np.where(residual.known, slots["load_kwh"].value, np.nan))
+    covered = days.share(np.where(residual.known, residual.coverage, 0.0))
+    for n in np.flatnonzero((load > 0) & (covered >= BALANCE_COVERAGE) & ~days.running):
+        if left[n] < balance.RESIDUAL_FLOOR * load[n]:
+            start, end = grid.day_span(int(n))
+            share = f"{100 * left[n] / load[n]:.1f} %"
+            yield Event(park.id, "balance", start, end, {"energy": round(float(left[n]), 3), "share": share})

@@ -1,0 +1,106 @@
+"""Local months and the plans of days, made from what is stored of their slots and days."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+import numpy as np
+
+from core.frames import instant
+from core.park import Park
+from core.quantities import DERIVED, Aggregation, Period, Scope
+from core.store import Store
+from core.timebase import day_bounds, day_of, month_bounds
+from models import balance, plan, rollup, rows
+from models.rollup import Periods
+from models.rows import Row
+from models.series import Floats, Grid, SlotSeries, grid_of, to_us
+
+PLAN = "plan_net_balance_kwh"
+_PARK_SLOTS = ("generation_kwh", "import_kwh", "export_kwh", "load_kwh")
+
+
+def write_plans(park: Park, store: Store, days: Sequence[date]) -> int:
+    """Store the plan of every given day that has none and has a basis for one; a plan once stored stays."""
+    if not days:
+        return 0
+    start = day_bounds(days[0] - timedelta(days=plan.LOOKBACK_DAYS), park.zone)[0]
+    end = day_bounds(days[-1], park.zone)[1]
+    stored = store.slots(
+        Period.DAY, start, end, scope=Scope.PARK, entities=[park.id], quantities=[PLAN, "net_balance_kwh"]
+    )
+    balances: dict[date, tuple[float, float]] = {}
+    planned: dict[date, float] = {}
+    starts = [day_of(instant(t), park.zone) for t in stored["start"]]
+    for day, quantity, value, coverage in zip(
+        starts, stored["quantity"], stored["value"].to_numpy(), stored["coverage"].to_numpy(), strict=True
+    ):
+        if quantity == PLAN:
+            planned[day] = float(value)
+        else:
+            balances[day] = (float(value), float(coverage))
+    plans = plan.missing_plans(days, planned, balances)
+    if not plans:
+        return 0
+    size = len(plans)
+    exact = SlotSeries(np.array(list(plans.values())), np.ones(size), np.zeros(size), np.zeros(size, dtype=np.int64))
+    labels = np.array([to_us(day_bounds(d, park.zone)[0]) for d in plans], dtype=np.int64)
+    return store.write_slots(Period.DAY, rows.frame([Row(Scope.PARK, park.id, PLAN, exact)], labels, slice(None)))
+
+
+def write_months(park: Park, store: Store, days: Sequence[date], until: datetime) -> int:
+    """Store the months that hold the given days, the running one to date."""
+    changed = 0
+    for year, month in sorted({(d.year, d.month) for d in days}):
+        start, end = month_bounds(year, month, park.zone)
+        if start < until:
+            last = day_of(end - timedelta(hours=1), park.zone)
+            grid = grid_of(date(year, month, 1), last, park.zone, until)
+            found = month_rows(park, store, grid)
+            changed += store.write_slots(Period.MONTH, rows.frame(found, grid.edges_us[:1], slice(None)))
+    return changed
+
+
+def month_rows(park: Park, store: Store, grid: Grid) -> list[Row]:
+    """Return every value of the month a grid spans: amounts from its days, ratios from its slots."""
+    month = rollup.whole(grid)
+    return [*_amounts(store, grid, month), *_ratios(park, store, grid, month)]
+
+
+def _amounts(store: Store, grid: Grid, month: Periods) -> list[Row]:
+    """Sum the days. A day weighs what has elapsed of it; a day without a row is missing."""
+    weights = grid.elapsed().astype(float)
+    begun = weights > 0
+    found: list[Row] = []
+    for scope in Scope:
+        daily = store.slots(Period.DAY, grid.start, grid.end, scope=scope)
+        for (entity, quantity), series in rows.on_grid(daily, rows.day_starts(grid)).items():
+            if DERIVED[quantity].aggregation is not Aggregation.SUM:
+                continue
+            # A plan is for whole days, all else for what has elapsed of them.
+            shares = _weighted(series, begun.astype(float) if quantity == PLAN else weights)
+            value = np.array([series.value[series.known].sum() if series.known.any() else np.nan])
+            mask = np.array([np.bitwise_or.reduce(np.where(begun, series.reasons, 0))])
+            found.append(Row(scope, entity, quantity, month.series(value, *shares, mask)))
+    return found
+
+
+def _weighted(series: SlotSeries, weights: Floats) -> tuple[Floats, Floats]:
+    def mean(shares: Floats) -> Floats:
+        return np.array([min(1.0, float((shares * weights).sum() / weights.sum()))])
+
+    return mean(series.coverage), mean(series.estimated)
+
+
+def _ratios(park: Park, store: Store, grid: Grid, month: Periods) -> list[Row]:
+    stored = store.slots(
+        Period.SLOT, grid.start, grid.end, scope=Scope.PARK, entities=[park.id], quantities=_PARK_SLOTS
+    )
+    slots: Mapping[str, SlotSeries] = {q: s for (_, q), s in rows.on_grid(stored, grid.edges_us[:-1]).items()}
+    if any(q not in slots for q in _PARK_SLOTS):
+        return []
+    found = balance.ratios(slots, month)
+    found["self_sufficiency_day"] = balance.netted(slots, month, rollup.days_of(grid))
+    found["self_sufficiency_month"] = balance.netted(slots, month, month)
+    return [Row(Scope.PARK, park.id, q, s) for q, s in found.items()]

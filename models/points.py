@@ -1,0 +1,279 @@
+"""Readings of the devices of one point -> what flowed at the point, per slot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from core.park import DeviceAssignment, Point
+from core.quality import UNUSABLE, Event, ReadingFlag, Reason
+from core.quantities import READING, Kind
+from models import power, registers
+from models.power import Profile, gap_limit_us
+from models.registers import Curve, RegisterEvent
+from models.series import Bools, Floats, Grid, Ints, SlotSeries, bit, from_us, joined, to_us
+
+IMPORT, EXPORT, POWER = "energy_import_kwh", "energy_export_kwh", "active_power_kw"
+WEATHER = ("poa_wm2", "ghi_wm2", "temp_air_c", "temp_module_c", "wind_speed_ms")
+NEEDED = (IMPORT, EXPORT, POWER, *WEATHER)
+_ALWAYS = (-(2**62), 2**62)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Usable readings of one (device, quantity, channel), sorted by time."""
+
+    times_us: Ints
+    readings: Floats
+    uncertain: Bools  # the time is ours, not the device's
+
+
+DeviceSamples = Mapping[tuple[str, str], Samples]
+
+
+@dataclass(frozen=True)
+class PointSeries:
+    """What the readings say of one point. Weather points have gauges only, others energies in kWh per slot."""
+
+    point: Point
+    imported: SlotSeries | None = None
+    exported: SlotSeries | None = None
+    gauges: Mapping[str, SlotSeries] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+
+    @property
+    def main(self) -> SlotSeries | None:
+        """The energy the point is there for: export of a PV point, else import."""
+        return self.exported if self.point.role == "pv" else self.imported
+
+
+def split(readings: pd.DataFrame) -> dict[str, dict[tuple[str, str], Samples]]:
+    """Return a READINGS frame as device -> (quantity, channel) -> samples; unusable readings and NaN are left out."""
+    fine = ((readings["flags"].to_numpy() & int(UNUSABLE)) == 0) & np.isfinite(readings["value"].to_numpy())
+    readings = readings[fine]
+    if readings.empty:
+        return {}
+    found: dict[str, dict[tuple[str, str], Samples]] = {}
+    groups = readings.groupby(["device", "quantity", "channel"], sort=False).ngroup().to_numpy()
+    times = np.asarray(readings["time"].astype("int64"), dtype=np.int64)
+    values = readings["value"].to_numpy(dtype=float)
+    uncertain = (readings["flags"].to_numpy() & int(ReadingFlag.TIME_UNCERTAIN)) != 0
+    order = np.lexsort((times, groups))
+    names = [readings[name].to_numpy() for name in ("device", "quantity", "channel")]
+    for rows in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
+        device, quantity, channel = (str(name[rows[0]]) for name in names)
+        found.setdefault(device, {})[quantity, channel] = Samples(
+            times[rows].astype(np.int64), values[rows], uncertain[rows]
+        )
+    return found
+
+
+def point_series(point: Point, samples: Mapping[str, DeviceSamples], grid: Grid) -> PointSeries:
+    """Return what flowed at a point on a grid.
+
+    Each device counts only while it is assigned to the point, with the ratio and direction it had then. Energy is in
+    kWh, import positive into what is metered (at the grid connection: into the park).
+    """
+    if point.role == "weather":
+        return _weather_series(point, samples, grid)
+    ways: dict[str, list[SlotSeries]] = {IMPORT: [], EXPORT: [], POWER: []}
+    events: list[Event] = []
+    first_us = min((_first_us(samples.get(d.id, {})) for d in point.devices), default=_ALWAYS[1])
+    for device in point.devices:
+        served = _Device(point, device, samples.get(device.id, {}), grid)
+        if not served.touches():
+            continue
+        for quantity, series in served.flows().items():
+            ways[quantity].append(series)
+        events += served.events
+    size = grid.size
+    gauges = {POWER: joined(ways[POWER], size)} if ways[POWER] else {}
+    whole = PointSeries(point, joined(ways[IMPORT], size), joined(ways[EXPORT], size), gauges)
+    events += _missing(whole.main, point.id, grid, first_us)
+    return replace(whole, events=tuple(events))
+
+
+def _weather_series(point: Point, samples: Mapping[str, DeviceSamples], grid: Grid) -> PointSeries:
+    parts: dict[str, list[SlotSeries]] = {}
+    for device in point.devices:
+        for (quantity, channel), found in samples.get(device.id, {}).items():
+            if channel or READING[quantity].kind is not Kind.GAUGE:
+                continue
+            curve = power.profile(found.times_us, found.readings, gap_limit_us(device.interval_s))
+            parts.setdefault(quantity, []).append(power.slot_mean(curve, grid.edges_us, _span(device)))
+    first_us = min((_first_us(samples.get(d.id, {})) for d in point.devices), default=_ALWAYS[1])
+    gauges = {q: joined(parts[q], grid.size) for q in WEATHER if q in parts}
+    best = max(gauges.values(), key=lambda g: float(g.coverage.sum()), default=None)
+    return PointSeries(point, gauges=gauges, events=tuple(_missing(best, point.id, grid, first_us)))
+
+
+class _Device:
+    """One device while it serves one point."""
+
+    def __init__(self, point: Point, device: DeviceAssignment, samples: DeviceSamples, grid: Grid) -> None:
+        self.point = point
+        self.device = device
+        self.samples = samples
+        self.grid = grid
+        self.span = _span(device)
+        self.sign = -1.0 if device.direction == "reversed" else 1.0
+        self.events: list[Event] = []
+
+    def touches(self) -> bool:
+        """Say whether the device served the point at any time of the grid."""
+        return bool(self.span[0] < self.grid.edges_us[-1] and self.span[1] > self.grid.edges_us[0])
+
+    def flows(self) -> dict[str, SlotSeries]:
+        """Return import and export of the point, and mean power where the device sends it."""
+        profile = self._profile()
+        own = {IMPORT: IMPORT, EXPORT: EXPORT} if self.sign > 0 else {IMPORT: EXPORT, EXPORT: IMPORT}
+        flows: dict[str, SlotSeries] = {}
+        for n, way in enumerate((IMPORT, EXPORT)):
+            series = self._from_registers(own[way], profile)
+            if series is None and profile is not None:
+                series = power.slot_energy(profile, self.grid.edges_us, self.span)[n]
+            if series is not None:
+                flows[way] = series
+        if profile is not None:
+            flows[POWER] = power.slot_mean(profile, self.grid.edges_us, self.span)
+        return {way: self._with_uncertain(series) for way, series in flows.items()}
+
+    def _profile(self) -> Profile | None:
+        """Return the point's power in kW, positive with import, ratio and direction applied."""
+        parts = self._channels(POWER)
+        if not parts:
+            return None
+        gap_us = gap_limit_us(self.device.interval_s)
+        curves = [power.profile(*_calm(p, self.device.interval_s), gap_us) for p in parts]
+        curve = curves[0] if len(curves) == 1 else _summed(curves, gap_us)
+        factor = self.sign * self.device.ratio
+        return power.profile(curve.times_us, curve.ordinates * factor, gap_us)
+
+    def _channels(self, quantity: str) -> list[Samples]:
+        """Return the device's total, or its phases where it has no total."""
+        total = self.samples.get((quantity, ""))
+        if total is not None:
+            return [total]
+        return [s for (q, _), s in sorted(self.samples.items(), key=lambda item: item[0]) if q == quantity]
+
+    def _from_registers(self, quantity: str, profile: Profile | None) -> SlotSeries | None:
+        parts = self._channels(quantity)
+        if not parts:
+            return None
+        exports = (quantity == EXPORT) == (self.sign > 0)
+        shape = profile
+        if profile is not None and exports:
+            shape = replace(profile, positive=profile.negative, negative=profile.positive, ordinates=-profile.ordinates)
+        found = [self._register(p, shape) for p in parts]
+        if len(found) == 1:
+            return found[0]
+        value = np.sum([f.value for f in found], axis=0)
+        return SlotSeries(
+            value,
+            np.min([f.coverage for f in found], axis=0),
+            np.max([f.estimated for f in found], axis=0),
+            np.bitwise_or.reduce([f.reasons for f in found]),
+        )
+
+    def _register(self, samples: Samples, shape: Profile | None) -> SlotSeries:
+        device = self.device
+        # The rating is that of the point; the register counts before the ratio.
+        rating_kw = device.rating_kw / device.ratio if device.rating_kw else None
+        times_us, values = _calm(samples, device.interval_s)
+        curve = registers.read_register(times_us, values, rating_kw=rating_kw, interval_s=device.interval_s)
+        self.events += self._told(curve)
+        return registers.slot_energy(curve, self.grid.edges_us, self.span, shape).times(device.ratio)
+
+    def _told(self, curve: Curve) -> Iterable[Event]:
+        first, last = (int(e) for e in self.grid.edges_us[[0, -1]])
+        for event in curve.events:
+            if first <= event.start_us < last and self.span[0] <= event.start_us < self.span[1]:
+                yield _event(event, self.point.id, self.device.ratio)
+
+    def _with_uncertain(self, series: SlotSeries) -> SlotSeries:
+        stamps = [s.times_us[s.uncertain] for (q, _), s in self.samples.items() if q in {IMPORT, EXPORT, POWER}]
+        times = np.concatenate(stamps) if stamps else np.zeros(0, dtype=np.int64)
+        if not len(times):
+            return series
+        counts = np.histogram(times, bins=self.grid.edges_us)[0]
+        return series.marked((counts > 0) & series.known, Reason.TIME_UNCERTAIN)
+
+
+def _event(event: RegisterEvent, entity: str, ratio: float) -> Event:
+    """Return a register event in the words of the park: display values as shown, energies with the ratio applied."""
+    params: dict[str, float | str] = {"before": event.before_wh / 1000.0, "after": event.after_wh / 1000.0}
+    if event.reason is Reason.SPURIOUS:
+        params["count"] = float(event.left_out)
+    if event.reason in {Reason.GAP, Reason.MISSING}:
+        params["hours"] = round((event.end_us - event.start_us) / 3.6e9, 2)
+    params["energy"] = event.counted_wh / 1000.0 * ratio
+    if np.isfinite(event.bound_wh) and event.bound_wh > 0:
+        params["unknown_up_to"] = event.bound_wh / 1000.0 * ratio
+    return Event(entity, event.reason.value, from_us(event.start_us), from_us(event.end_us), params)
+
+
+def _missing(series: SlotSeries | None, entity: str, grid: Grid, first_us: int) -> list[Event]:
+    """Return one event per local day and stretch of closed slots of which nothing is known.
+
+    Time before the first reading is not missing: nobody promised data. Steps that have an event of their own are not
+    told twice.
+    """
+    if series is None:
+        return []
+    told = bit(Reason.REPLACED) | bit(Reason.IMPLAUSIBLE) | bit(Reason.RESET)
+    empty = (series.coverage + series.estimated <= 0) & ((series.reasons & told) == 0)
+    empty &= grid.edges_us[:-1] >= first_us
+    empty[grid.closed :] = False
+    starts = empty & ~np.concatenate(([False], empty[:-1]))
+    starts[grid.day_at[:-1]] = empty[grid.day_at[:-1]]
+    events = []
+    for first in np.flatnonzero(starts):
+        day_end = grid.day_at[np.searchsorted(grid.day_at, first, side="right")]
+        stretch = empty[first:day_end]
+        length = len(stretch) if stretch.all() else int(np.argmin(stretch))
+        begin, end = (from_us(grid.edges_us[k]) for k in (first, first + length))
+        hours = (end - begin).total_seconds() / 3600.0
+        events.append(Event(entity, Reason.MISSING.value, begin, end, {"hours": hours}))
+    return events
+
+
+def _span(device: DeviceAssignment) -> tuple[int, int]:
+    return (
+        to_us(device.valid_from) if device.valid_from else _ALWAYS[0],
+        to_us(device.valid_to) if device.valid_to else _ALWAYS[1],
+    )
+
+
+def _first_us(samples: DeviceSamples) -> int:
+    return min((int(s.times_us[0]) for s in samples.values() if len(s.times_us)), default=_ALWAYS[1])
+
+
+def _calm(samples: Samples, interval_s: float) -> tuple[Ints, Floats]:
+    """Return samples without bursts of uncertain time: of those only the last one counts.
+
+    Messages that waited out an outage arrive at once; where the device sent no time they all seem to be of the time
+    of receipt. Their last register reading is right then; the earlier ones and their power belong elsewhere.
+    """
+    if not samples.uncertain.any():
+        return samples.times_us, samples.readings
+    near = np.diff(samples.times_us) < 0.25e6 * interval_s
+    crowded = np.append(near & samples.uncertain[:-1], False)
+    return samples.times_us[~crowded], samples.readings[~crowded]
+
+
+def _summed(curves: list[Profile], gap_us: int) -> Profile:
+    """Return the sum of phases, known where all of them are."""
+    times = np.unique(np.concatenate([c.times_us for c in curves]))
+    ordinates = np.zeros(len(times))
+    for curve in curves:
+        if not len(curve.times_us):
+            continue
+        at = np.interp(times, curve.times_us, curve.ordinates, left=np.nan, right=np.nan)
+        k = np.clip(np.searchsorted(curve.times_us, times, side="right") - 1, 0, max(0, len(curve.bridged) - 1))
+        in_hole = (curve.bridged[k] == 0) & ~np.isin(times, curve.times_us) if len(curve.bridged) else False
+        ordinates += np.where(in_hole, np.nan, at)
+    fine = np.isfinite(ordinates)
+    return power.profile(times[fine], ordinates[fine], gap_us)

@@ -1,0 +1,105 @@
+"""Instant values -> slot energies and slot means, weighted by time.
+
+Between two samples the value runs along a straight line (trapezoid rule), so unevenly spaced samples weigh what they
+last and never what they number. A gap is not bridged: there nothing is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.quality import Reason
+from models.series import HOUR_US, SLOT_US, Floats, Ints, SlotSeries, bit, with_missing
+
+GAP_TOLERANCE_US = 60_000_000  # spacing of one slot may jitter by a minute before it counts as a gap
+
+
+def gap_limit_us(interval_s: float) -> int:
+    """Return the longest spacing of samples, in microseconds, that still is no gap.
+
+    Three times the reporting interval, yet never less than one slot and a minute: imported history often comes at
+    15-minute spacing from devices that report every minute when live.
+    """
+    return max(int(3e6 * interval_s), SLOT_US + GAP_TOLERANCE_US)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A piecewise linear curve with holes, and its integrals up to every knot.
+
+    `positive` and `negative` are integrals of the curve's two signs in unit-hours, both growing; `known_us` is the
+    time on the curve, in microseconds. Knots stand at every sample and every change of sign.
+    """
+
+    times_us: Ints
+    ordinates: Floats
+    positive: Floats
+    negative: Floats
+    known_us: Floats
+    bridged: Floats  # per stretch between knots: 1 on the curve, 0 in a hole
+
+    def at(self, instants_us: Ints) -> tuple[Floats, Floats, Floats]:
+        """Return (positive, negative, known_us) integrals from the first knot up to each instant."""
+        if len(self.times_us) < 2:  # noqa: PLR2004 - a single sample spans no time
+            zero = np.zeros(len(instants_us))
+            return zero, zero, zero
+        x = np.clip(instants_us, self.times_us[0], self.times_us[-1])
+        k = np.clip(np.searchsorted(self.times_us, x, side="right") - 1, 0, len(self.times_us) - 2)
+        into = (x - self.times_us[k]).astype(float)
+        slope = (self.ordinates[k + 1] - self.ordinates[k]) / (self.times_us[k + 1] - self.times_us[k])
+        area = (self.ordinates[k] * into + 0.5 * slope * into**2) / HOUR_US * self.bridged[k]
+        return (
+            self.positive[k] + np.maximum(area, 0.0),
+            self.negative[k] + np.maximum(-area, 0.0),
+            self.known_us[k] + into * self.bridged[k],
+        )
+
+
+def profile(times_us: Ints, values: Floats, gap_us: int) -> Profile:
+    """Return the curve through samples sorted by time, each time once; NaN samples are left out."""
+    fine = np.isfinite(values)
+    t, v = times_us[fine], values[fine].astype(float)
+    crossing = np.flatnonzero(v[:-1] * v[1:] < 0)
+    if len(crossing):
+        share = v[crossing] / (v[crossing] - v[crossing + 1])
+        zero_at = t[crossing] + np.round(share * (t[crossing + 1] - t[crossing])).astype(np.int64)
+        inside = (zero_at > t[crossing]) & (zero_at < t[crossing + 1]) & (np.diff(t)[crossing] <= gap_us)
+        t = np.insert(t, crossing[inside] + 1, zero_at[inside])
+        v = np.insert(v, crossing[inside] + 1, 0.0)
+    span = np.diff(t).astype(float)
+    bridged = (span <= gap_us).astype(float)
+    area = 0.5 * (v[:-1] + v[1:]) * span / HOUR_US * bridged
+    return Profile(
+        t, v, _running(np.maximum(area, 0.0)), _running(np.maximum(-area, 0.0)), _running(span * bridged), bridged
+    )
+
+
+def slot_energy(curve: Profile, edges_us: Ints, span_us: tuple[int, int]) -> tuple[SlotSeries, SlotSeries]:
+    """Return (import, export) energy per slot in kWh from power in kW, positive with import.
+
+    Slots are labelled by their start. Only what lies in `span_us` (half-open, microseconds) counts. Both series carry
+    the reason `from_power`; a slot in which no time is known is NaN.
+    """
+    positive, negative, known = (np.diff(a) for a in curve.at(np.clip(edges_us, *span_us)))
+    share = known / SLOT_US
+    reasons = with_missing(np.where(known > 0, bit(Reason.FROM_POWER), 0), share)
+    nothing = np.zeros(len(known))
+    return (
+        SlotSeries(np.where(known > 0, positive, np.nan), share, nothing, reasons),
+        SlotSeries(np.where(known > 0, negative, np.nan), share, nothing, reasons),
+    )
+
+
+def slot_mean(curve: Profile, edges_us: Ints, span_us: tuple[int, int]) -> SlotSeries:
+    """Return the time-weighted mean per slot, over the known part of it, in the samples' own unit."""
+    positive, negative, known = (np.diff(a) for a in curve.at(np.clip(edges_us, *span_us)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(known > 0, (positive - negative) * HOUR_US / known, np.nan)
+    share = known / SLOT_US
+    return SlotSeries(mean, share, np.zeros(len(known)), with_missing(np.zeros(len(known), dtype=np.int64), share))
+
+
+def _running(steps: Floats) -> Floats:
+    return np.concatenate(([0.0], np.cumsum(steps)))
