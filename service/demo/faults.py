@@ -14,7 +14,6 @@ from service.demo.noise import generator
 
 HISTORY_DAYS = 60
 VISIBLE_SHARE = 1 / 12  # one string that is at least this much of its array can be seen in its energy
-NOON = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
@@ -74,25 +73,27 @@ class Faults:
         return cls()
 
     @classmethod
-    def demo(cls, park: Park, seed: int, start: datetime) -> Faults:
-        """Return what the demo shows: a string lost nine days ago, a meter replaced, a meter silent for a day."""
+    def demo(cls, park: Park, seed: int, start: datetime, days: int = HISTORY_DAYS) -> Faults:
+        """Return what the demo shows: a string lost nine days ago, a meter replaced, a meter silent for a day.
+
+        "Ago" counts from the end of the history, `days` after `start`; what would lie before it is left out.
+        """
         draw = generator(seed, "faults")
-        end = start + timedelta(days=HISTORY_DAYS)
+        end = start + timedelta(days=days)
         visible = [a for a in park.arrays if a.strings and 1 / a.strings >= VISIBLE_SHARE] or list(park.arrays)
         loads = [p.id for p in park.by_role("load")]
         replaced, silent = _two(draw, loads)
         silence = _hour(end - timedelta(days=12)) + timedelta(hours=int(draw.integers(-6, 7)))
         replacement = _hour(end - timedelta(days=21)) + timedelta(minutes=int(draw.integers(0, 480)))
-        return cls(
-            (
-                StringLoss(visible[int(draw.integers(len(visible)))].id, _hour(end - timedelta(days=9)), 1),
-                Replacement(replaced, replacement, round(float(draw.uniform(0.2, 9.0)), 1)),
-                Silence(silent, silence, silence + timedelta(days=1)),
-            )
+        planned: tuple[Fault, ...] = (
+            StringLoss(visible[int(draw.integers(len(visible)))].id, _hour(end - timedelta(days=9)), 1),
+            Replacement(replaced, replacement, round(float(draw.uniform(0.2, 9.0)), 1)),
+            Silence(silent, silence, silence + timedelta(days=1)),
         )
+        return cls(tuple(f for f in planned if f.start > start))
 
     @classmethod
-    def random(cls, park: Park, seed: int, start: datetime) -> Faults:
+    def random(cls, park: Park, seed: int, start: datetime, days: int = HISTORY_DAYS) -> Faults:
         """Return other faults for every seed: which occur, where, when and how large."""
         draw = generator(seed, "random faults")
         arrays = list(park.arrays)
@@ -101,13 +102,15 @@ class Faults:
         planned: list[Fault] = []
         if draw.random() < 0.8:  # noqa: PLR2004 - how often the scorer sees it
             array = arrays[int(draw.integers(len(arrays)))]
-            planned.append(StringLoss(array.id, _moment(draw, start, 30, 52), _lost_strings(draw, array)))
+            planned.append(StringLoss(array.id, _moment(draw, start, 0.5 * days, days - 8), _lost_strings(draw, array)))
         if draw.random() < 0.7:  # noqa: PLR2004
             planned.append(
-                Replacement(replaced, _moment(draw, start, 10, 55), round(float(draw.uniform(0.0, 12.0)), 1))
+                Replacement(
+                    replaced, _moment(draw, start, 0.15 * days, days - 5), round(float(draw.uniform(0.0, 12.0)), 1)
+                )
             )
         if draw.random() < 0.7:  # noqa: PLR2004
-            at = _moment(draw, start, 8, 54)
+            at = _moment(draw, start, 0.15 * days, days - 6)
             planned.append(Silence(silent, at, at + timedelta(hours=float(draw.integers(6, 49)))))
         return cls(tuple(planned))
 
@@ -121,8 +124,10 @@ def _hour(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
-def _moment(draw: np.random.Generator, start: datetime, first_day: int, last_day: int) -> datetime:
-    return _hour(start) + timedelta(minutes=int(draw.integers(first_day * 1440, last_day * 1440)))
+def _moment(draw: np.random.Generator, start: datetime, first_day: float, last_day: float) -> datetime:
+    return _hour(start) + timedelta(
+        minutes=int(draw.integers(round(first_day * 1440), max(round(first_day * 1440) + 1, round(last_day * 1440))))
+    )
 
 
 def _lost_strings(draw: np.random.Generator, array: Array) -> int:

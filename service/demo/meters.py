@@ -17,7 +17,8 @@ METER_ERROR = {"grid": 0.001, "pv": 0.003, "load": 0.006}
 # Step of the energy register in kWh, and of power in kW, by template.
 STEPS = {"json": (0.01, 0.01), "shelly-gen2-em": (0.00001, 0.0001), "tasmota-energy": (0.001, 0.001)}
 DEFAULT_STEPS = (0.01, 0.01)
-START_KWH = {"grid": (4e5, 9e5), "pv": (1e5, 6e5), "load": (2e4, 3e5)}
+START_HOURS = (300.0, 1500.0)  # what a register has counted before, in hours at full rating
+DEFAULT_RATING_KW = 50.0
 # Sensor: largest gain error, largest offset, noise of one sample, step.
 SENSOR = {
     "ghi_wm2": (0.012, 1.5, 1.0, 0.1),
@@ -41,7 +42,8 @@ def read_meter(plant: Plant, point: Point, device: DeviceAssignment, times_s: Fl
     draw = generator(plant.seed, "meter", device.id)
     error = METER_ERROR[point.role]
     gain = 1 + float(draw.uniform(-error, error))
-    starts = [round(float(draw.uniform(*START_KWH[point.role])), 1) for _ in range(2)]
+    rating = device.rating_kw or DEFAULT_RATING_KW
+    starts = [round(rating * float(draw.uniform(*START_HOURS)), 1) for _ in range(2)]
     if point.role == "load":
         starts[1] = 0.0
     elif point.role == "pv":

@@ -157,14 +157,15 @@ receivers:
 """)
 
 
-def history_start(until: datetime) -> datetime:
+def history_start(until: datetime, days: int = HISTORY_DAYS) -> datetime:
     """Return the first instant of the demo's history that ends at `until`."""
-    return until - timedelta(days=HISTORY_DAYS)
+    return until - timedelta(days=days)
 
 
 def park_yaml(
     until: datetime,
     *,
+    days: int = HISTORY_DAYS,
     http_port: int = 8080,
     listen: str = "127.0.0.1",
     broker_host: str = "127.0.0.1",
@@ -175,7 +176,7 @@ def park_yaml(
     store: Path = Path("data/parkwatt.duckdb"),
     state: Path = Path("data/state.sqlite"),
 ) -> str:
-    """Return PARK.yaml of the demo park; its history is the 60 days that end at `until`."""
+    """Return PARK.yaml of the demo park; its history is the `days` days that end at `until`."""
     broker = {
         "host": broker_host,
         "port": str(broker_port),
@@ -189,7 +190,7 @@ def park_yaml(
         state=state,
         listen=listen,
         http_port=http_port,
-        start=history_start(until).isoformat(),
+        start=history_start(until, days).isoformat(),
         weather_zh=WEATHER_YEAR_ZH,
         weather_en=WEATHER_YEAR_EN,
     )

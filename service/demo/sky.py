@@ -8,12 +8,14 @@ broken clouds: most where the sky is neither clear nor covered.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
-from pvlib.atmosphere import get_relative_airmass
+from pvlib.atmosphere import alt2pres, get_absolute_airmass, get_relative_airmass
+from pvlib.clearsky import ineichen, lookup_linke_turbidity
 from pvlib.irradiance import get_extra_radiation
-from pvlib.location import Location
+from pvlib.solarposition import get_solarposition
 
 from service.demo import source_years
 from service.demo.noise import Floats, generator, smooth
@@ -27,6 +29,7 @@ SHANGHAI_TEMP_C = (4.2, 4.0, 11.4, 15.9, 21.6, 24.0, 30.2, 28.4, 25.6, 20.7, 13.
 WIND_SHELTER = 0.75  # the source is an open coast, a park has buildings
 SCATTERED_BACK = 0.15  # share of the beam a passing cloud returns as diffuse light
 SHIFT_RANGE_DAYS = 12
+MONTH_MIDDLES = (15, 46, 74, 105, 135, 166, 196, 227, 258, 288, 319, 349)  # days of the year
 CLOUD_MINUTES = (4.0, 25.0)  # how long clouds and gaps between them last
 WET_CLEARNESS = 0.22  # mean clearness of a day below which it is taken for rainy
 SOILING_PER_DAY = 0.0006
@@ -54,15 +57,20 @@ def sky(latitude: float, longitude: float, altitude_m: float, seed: int, first_m
     """Return the sky over a place for `count` minutes from `first_minute` (counted from 1970-01-01 UTC)."""
     utc = pd.to_datetime((np.arange(first_minute, first_minute + count) * 60 + 30), unit="s", utc=True)
     solar_local = _standard_time(utc, longitude)
-    place = Location(latitude, longitude, altitude=altitude_m)
-    sun = place.get_solarposition(utc)
-    clear = place.get_clearsky(utc, solar_position=sun)
+    day = utc.day_of_year.to_numpy()
+    sun = get_solarposition(utc, latitude, longitude, altitude_m)
     zenith = sun["apparent_zenith"].to_numpy(dtype=np.float64)
+    airmass = np.asarray(get_relative_airmass(zenith), dtype=np.float64)
+    dni_extra = np.asarray(get_extra_radiation(day), dtype=np.float64)
+    turbidity = np.interp(day, MONTH_MIDDLES, _turbidity(latitude, longitude), period=365)
+    absolute = get_absolute_airmass(airmass, alt2pres(altitude_m))
+    with np.errstate(divide="ignore", invalid="ignore"):  # the sun on and below the horizon
+        clear = ineichen(zenith, absolute, turbidity, altitude_m, dni_extra)
     shift = _shift_days(seed, latitude)
     clearness = _clearness("clearness", solar_local, shift)
     beam = _clearness("beam_clearness", solar_local, shift)
     flicker = _flicker(beam, seed, first_minute, count)
-    clear_ghi, clear_dni = clear["ghi"].to_numpy(dtype=np.float64), clear["dni"].to_numpy(dtype=np.float64)
+    clear_ghi, clear_dni = np.nan_to_num(clear["ghi"]), np.nan_to_num(clear["dni"])
     up = np.maximum(np.cos(np.radians(zenith)), 0.0)
     dni = clear_dni * np.clip(beam + flicker, 0.0, 1.05)
     change = dni - clear_dni * beam
@@ -72,8 +80,8 @@ def sky(latitude: float, longitude: float, altitude_m: float, seed: int, first_m
         utc=utc,
         zenith=zenith,
         azimuth=sun["azimuth"].to_numpy(dtype=np.float64),
-        airmass=np.asarray(get_relative_airmass(zenith), dtype=np.float64),
-        dni_extra=np.asarray(get_extra_radiation(utc), dtype=np.float64),
+        airmass=airmass,
+        dni_extra=dni_extra,
         ghi=ghi,
         dni=dni,
         dhi=np.maximum(ghi - dni * up, 0.0),
@@ -81,6 +89,13 @@ def sky(latitude: float, longitude: float, altitude_m: float, seed: int, first_m
         wind_speed_ms=_wind(solar_local, shift, seed, first_minute, count),
         soiling=_soiling(solar_local, shift),
     )
+
+
+@cache
+def _turbidity(latitude: float, longitude: float) -> tuple[float, ...]:
+    """Return Linke turbidity in the middle of each month, from the climatology pvlib carries."""
+    middles = pd.date_range("2026-01-01", periods=12, freq="MS", tz="UTC") + pd.Timedelta(days=14)
+    return tuple(lookup_linke_turbidity(middles, latitude, longitude, interp_turbidity=False))
 
 
 def _standard_time(utc: pd.DatetimeIndex, longitude: float) -> pd.DatetimeIndex:
@@ -108,7 +123,7 @@ def _temperature(solar_local: pd.DatetimeIndex, shift: int) -> Floats:
     """Return air temperature in degrees Celsius, its monthly means moved to Shanghai's."""
     offsets = np.array(SHANGHAI_TEMP_C) - np.array(source_years.weather_month_means("temp_air_dc")) / 10
     # A month's offset holds in its middle, with straight lines between.
-    position = (solar_local.dayofyear.to_numpy() - 0.5 + shift) % 365 / 365 * 12 - 0.5
+    position = (solar_local.day_of_year.to_numpy() - 0.5 + shift) % 365 / 365 * 12 - 0.5
     moved = np.interp(position, np.arange(-1, 13), np.concatenate([offsets[-1:], offsets, offsets[:1]]))
     return np.asarray(source_years.weather("temp_air_dc", solar_local, shift) / 10 + moved)
 

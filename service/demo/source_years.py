@@ -37,8 +37,8 @@ def profile(name: str, local: pd.DatetimeIndex) -> Floats:
     The day taken is the one of the same weekday nearest to the same day of the year.
     """
     values = _table("load_profiles.parquet")[name] / FIXED_POINT
-    day = local.dayofyear.to_numpy() - 1
-    ahead = (local.weekday.to_numpy() - PROFILE_YEAR_FIRST_WEEKDAY - day) % 7
+    day = local.day_of_year.to_numpy() - 1
+    ahead = (local.day_of_week.to_numpy() - PROFILE_YEAR_FIRST_WEEKDAY - day) % 7
     day = day + np.where(ahead > HALF_WEEK, ahead - 7, ahead)
     day = np.where(day < 0, day + 7, np.where(day >= PROFILE_DAYS, day - 7, day))
     minute = local.hour.to_numpy() * 60 + local.minute.to_numpy() + 0.5
@@ -48,7 +48,7 @@ def profile(name: str, local: pd.DatetimeIndex) -> Floats:
 
 def weather(name: str, solar_local: pd.DatetimeIndex, shift_days: int = 0) -> Floats:
     """Return one column of the weather year at local standard times, moved by `shift_days`."""
-    day = solar_local.dayofyear.to_numpy() - 1
+    day = solar_local.day_of_year.to_numpy() - 1
     day = day - (solar_local.is_leap_year & (day >= FEBRUARY_29))
     hour = solar_local.hour.to_numpy() + (solar_local.minute.to_numpy() + 0.5) / 60
     # The satellite looked at every half hour past.
