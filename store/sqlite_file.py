@@ -1,0 +1,112 @@
+"""One SQLite file shared by two processes: its settings, its transactions, and what its errors mean."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from core.errors import ConfigError, Retryable
+
+_BUSY_MS = 10_000
+_PASSING = {
+    sqlite3.SQLITE_BUSY: "is in use by another process for too long",
+    sqlite3.SQLITE_LOCKED: "is in use by another process for too long",
+    sqlite3.SQLITE_FULL: "has no room left: its disk is full",
+    sqlite3.SQLITE_IOERR: "could not be read or written",
+    sqlite3.SQLITE_NOMEM: "needs more memory than there is",
+}
+_LASTING = {
+    sqlite3.SQLITE_NOTADB: ("is no state file", "move it away; a new one is made at the next start"),
+    sqlite3.SQLITE_CORRUPT: ("is damaged", "move it away with its -wal and -shm files and restore the last backup"),
+    sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "check the path under `state` and the rights on its folder"),
+    sqlite3.SQLITE_READONLY: ("cannot be written", "check the rights on the file and its folder"),
+    sqlite3.SQLITE_PERM: ("cannot be opened", "check the rights on the file and its folder"),
+    sqlite3.SQLITE_AUTH: ("cannot be opened", "check the rights on the file and its folder"),
+}
+
+
+class SqliteFile:
+    """A connection that threads share by turns; what a `writing` block did is on disk when it ends, or undone."""
+
+    def __init__(self, path: Path, schema_version: int, schema: str) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._closed = False
+        try:
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+        try:
+            self._prepare(schema_version, schema)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection in one snapshot."""
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection in one transaction that no other process shares."""
+        # IMMEDIATE waits its turn at the start; a read that became a write later would fail at once instead.
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Release the file."""
+        with self._lock:
+            self._closed = True
+            self._connection.close()
+
+    def _prepare(self, version: int, schema: str) -> None:
+        with self._translating():
+            self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+        with self.writing() as connection:
+            (found,) = connection.execute("PRAGMA user_version").fetchone()
+            if found > version:
+                raise ConfigError(
+                    f"{self.path} has version {found}, this program reads {version}", "use the newer program version"
+                )
+            if found == 0:
+                # executescript would commit first, and two processes may start at once.
+                for statement in filter(str.strip, schema.split(";")):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {version}")
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._translating():
+            if self._closed:
+                raise Retryable(f"{self.path} is closed")
+            self._connection.execute(begin)
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: sqlite3.Error) -> Exception:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code in _PASSING:
+            return Retryable(f"{self.path} {_PASSING[code]} ({error})")
+        if code in _LASTING:
+            what, hint = _LASTING[code]
+            return ConfigError(f"{self.path} {what} ({error})", hint)
+        return error

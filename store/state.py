@@ -1,0 +1,254 @@
+"""What changes beside the series, in one SQLite file that `ingest` and `serve` share.
+
+Each table has one writing process: `ingest` marks days dirty and quarantines, `serve` does the rest. So `settle`
+leaves the marks alone and keeps its own list of what was settled; a mark is dirty while its number is the higher.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime
+from importlib import resources
+from pathlib import Path
+
+from core.clock import Clock, SystemClock
+from core.errors import ConfigError, Retryable
+from core.quality import Event
+from core.store import AlertRecord, DirtyMark, QuarantineItem
+from store.lease import ProcessId
+from store.rows import instant_of, micros
+from store.sqlite_file import SqliteFile
+
+SCHEMA_VERSION = 1
+
+_ALERT_COLUMNS = (
+    "fingerprint, active_us, rule, entity, severity, state, fired_us, resolved_us, last_sent_us, keep_firing_us, "
+    "value, params"
+)
+
+
+class SqliteState:
+    """Mutable state of one park; implements core.store.State and may be used from any thread.
+
+    Raises ConfigError where the file is damaged, cannot be written or its lease is held, Retryable where the disk
+    is full or another process keeps the file for too long.
+    """
+
+    def __init__(self, path: Path, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._leases: set[str] = set()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"the folder of {path} cannot be made: {error}", "check the path under `state`"
+            ) from error
+        schema = resources.files("store").joinpath("state.sql").read_text(encoding="utf-8")
+        self._file = SqliteFile(path, SCHEMA_VERSION, schema)
+
+    def mark_dirty(self, pairs: Iterable[tuple[str, date]]) -> None:
+        wanted = sorted(set(pairs))
+        if not wanted:
+            return
+        with self._file.writing() as connection:
+            (last,) = connection.execute(
+                "UPDATE sequence SET value = value + ? WHERE name = 'mark' RETURNING value", [len(wanted)]
+            ).fetchone()
+            first = last - len(wanted) + 1
+            connection.executemany(
+                "INSERT INTO mark VALUES (?, ?, ?) ON CONFLICT (device, day) DO UPDATE SET seq = excluded.seq",
+                [(device, day.isoformat(), first + n) for n, (device, day) in enumerate(wanted)],
+            )
+
+    def quarantine(self, items: Sequence[QuarantineItem]) -> None:
+        rows = [(micros(i.received_at), i.topic, i.payload, i.reason, i.detail, i.device) for i in items]
+        if not rows:
+            return
+        with self._file.writing() as connection:
+            connection.executemany(
+                "INSERT INTO quarantine (received_us, topic, payload, reason, detail, device) VALUES (?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+
+    def add_counts(self, counts: Mapping[str, int]) -> None:
+        if not counts:
+            return
+        with self._file.writing() as connection:
+            connection.executemany(
+                "INSERT INTO counter VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+                sorted(counts.items()),
+            )
+
+    def dirty(self) -> list[DirtyMark]:
+        with self._file.reading() as connection:
+            rows = connection.execute(
+                "SELECT m.device, m.day, m.seq FROM mark m LEFT JOIN settled s ON s.device = m.device AND s.day = m.day "
+                "WHERE m.seq > coalesce(s.seq, 0) ORDER BY m.day, m.device"
+            ).fetchall()
+        return [DirtyMark(device, date.fromisoformat(day), seq) for device, day, seq in rows]
+
+    def settle(self, marks: Iterable[DirtyMark]) -> None:
+        rows = [(m.device, m.day.isoformat(), m.seq) for m in marks]
+        if not rows:
+            return
+        with self._file.writing() as connection:
+            connection.executemany(
+                "INSERT INTO settled VALUES (?, ?, ?) "
+                "ON CONFLICT (device, day) DO UPDATE SET seq = max(seq, excluded.seq)",
+                rows,
+            )
+
+    def replace_events(self, entity: str, start: datetime, end: datetime, events: Sequence[Event]) -> None:
+        rows = [(e.entity, e.code, micros(e.start), micros(e.end), _written(e.params)) for e in events]
+        with self._file.writing() as connection:
+            connection.execute(
+                "DELETE FROM event WHERE entity = ? AND start_us >= ? AND start_us < ?",
+                [entity, micros(start), micros(end)],
+            )
+            # An event that began before the range replaces itself instead of standing there twice.
+            connection.executemany(
+                "DELETE FROM event WHERE entity = ? AND code = ? AND start_us = ?", [row[:3] for row in rows]
+            )
+            connection.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", rows)
+
+    def save_alerts(self, alerts: Sequence[AlertRecord]) -> None:
+        if not alerts:
+            return
+        marks = ", ".join("?" * (_ALERT_COLUMNS.count(",") + 1))
+        with self._file.writing() as connection:
+            connection.executemany(
+                f"INSERT OR REPLACE INTO alert ({_ALERT_COLUMNS}) VALUES ({marks})",  # noqa: S608 - our own columns
+                [_alert_row(a) for a in alerts],
+            )
+
+    def set_value(self, key: str, value: str) -> None:
+        with self._file.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO small_value VALUES (?, ?)", [key, value])
+
+    def archive_config(self, digest: str, text: str, loaded_at: datetime) -> None:
+        with self._file.writing() as connection:
+            connection.execute("INSERT OR IGNORE INTO config VALUES (?, ?, ?)", [digest, text, micros(loaded_at)])
+
+    def events(self, start: datetime, end: datetime) -> list[Event]:
+        first, last = micros(start), micros(end)
+        with self._file.reading() as connection:
+            rows = connection.execute(
+                "SELECT entity, code, start_us, end_us, params FROM event "
+                "WHERE start_us < ? AND (end_us > ? OR start_us >= ?) ORDER BY start_us, entity, code",
+                [last, first, first],
+            ).fetchall()
+        return [Event(e, code, instant_of(a), instant_of(b), json.loads(params)) for e, code, a, b, params in rows]
+
+    def alerts(self, since: datetime | None = None) -> list[AlertRecord]:
+        history = [] if since is None else [micros(since)]
+        condition = "state != 'resolved'" + (" OR resolved_us >= ?" if history else "")
+        with self._file.reading() as connection:
+            rows = connection.execute(
+                f"SELECT {_ALERT_COLUMNS} FROM alert WHERE {condition} ORDER BY active_us, fingerprint",  # noqa: S608
+                history,
+            ).fetchall()
+        return [_alert(row) for row in rows]
+
+    def value(self, key: str) -> str | None:
+        with self._file.reading() as connection:
+            row = connection.execute("SELECT value FROM small_value WHERE key = ?", [key]).fetchone()
+        return None if row is None else str(row[0])
+
+    def values(self, prefix: str) -> dict[str, str]:
+        with self._file.reading() as connection:
+            rows = connection.execute(
+                "SELECT key, value FROM small_value WHERE key >= ? AND substr(key, 1, ?) = ? ORDER BY key",
+                [prefix, len(prefix), prefix],
+            ).fetchall()
+        return dict(rows)
+
+    def quarantined(self, limit: int = 100) -> list[QuarantineItem]:
+        with self._file.reading() as connection:
+            rows = connection.execute(
+                "SELECT received_us, topic, payload, reason, detail, device, id FROM quarantine "
+                "ORDER BY id DESC LIMIT ?",
+                [max(0, limit)],
+            ).fetchall()
+        return [QuarantineItem(instant_of(row[0]), row[1], bytes(row[2]), *row[3:]) for row in rows]
+
+    def counts(self) -> dict[str, int]:
+        with self._file.reading() as connection:
+            counts: dict[str, int] = dict(
+                connection.execute("SELECT name, value FROM counter ORDER BY name").fetchall()
+            )
+            (quarantined,) = connection.execute("SELECT count(*) FROM quarantine").fetchone()
+        return counts | {"quarantined": int(quarantined)}
+
+    def configs(self) -> list[tuple[str, datetime]]:
+        with self._file.reading() as connection:
+            rows = connection.execute("SELECT digest, loaded_us FROM config ORDER BY loaded_us, digest").fetchall()
+        return [(digest, instant_of(loaded)) for digest, loaded in rows]
+
+    def acquire(self, name: str) -> None:
+        own = ProcessId.own()
+        with self._file.writing() as connection:
+            row = connection.execute("SELECT pid, born FROM lease WHERE name = ?", [name]).fetchone()
+            holder = None if row is None else ProcessId(*row)
+            if holder and holder != own and holder.alive():
+                raise ConfigError(
+                    f"process {holder.pid} already does `{name}` for {self._file.path}",
+                    "stop it first; two would disagree",
+                )
+            connection.execute(
+                "INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?)",
+                [name, own.pid, own.born, micros(self._clock.now())],
+            )
+        self._leases.add(name)
+
+    def close(self) -> None:
+        own = ProcessId.own()
+        leases, self._leases = self._leases, set()
+        # Where this fails the process still ends, and with it the lease counts for nothing.
+        with suppress(Retryable):
+            self._release(leases, own)
+        self._file.close()
+
+    def _release(self, leases: set[str], own: ProcessId) -> None:
+        if not leases:
+            return
+        with self._file.writing() as connection:
+            connection.executemany(
+                "DELETE FROM lease WHERE name = ? AND pid = ? AND born = ?", [(n, own.pid, own.born) for n in leases]
+            )
+
+
+def _written(params: Mapping[str, float | str]) -> str:
+    # Numbers out of numpy are numbers too.
+    return json.dumps(dict(params), ensure_ascii=False, sort_keys=True, default=float)
+
+
+def _optional(instant: datetime | None) -> int | None:
+    return None if instant is None else micros(instant)
+
+
+def _alert_row(alert: AlertRecord) -> tuple[object, ...]:
+    times = (alert.fired_at, alert.resolved_at, alert.last_sent_at, alert.keep_firing_since)
+    params = None if alert.params is None else _written(alert.params)
+    what = (alert.rule, alert.entity, alert.severity, alert.state)
+    return (alert.fingerprint, micros(alert.active_at), *what, *map(_optional, times), alert.value, params)
+
+
+def _alert(row: tuple[str | int | float | None, ...]) -> AlertRecord:
+    fingerprint, active, rule, entity, severity, state, *times, value, params = row
+    fired, resolved, sent, kept = (None if t is None else instant_of(int(t)) for t in times)
+    return AlertRecord(
+        fingerprint=str(fingerprint),
+        rule=str(rule),
+        entity=str(entity),
+        severity=str(severity),
+        state=str(state),
+        active_at=instant_of(int(active or 0)),
+        fired_at=fired,
+        resolved_at=resolved,
+        last_sent_at=sent,
+        keep_firing_since=kept,
+        value=None if value is None else float(value),
+        params=None if params is None else json.loads(str(params)),
+    )
