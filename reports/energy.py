@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from core.park import Park
 from core.quantities import DERIVED, Scope
 from core.text import Text
 from reports.figures import Figure, computed, total
@@ -43,14 +44,19 @@ BALANCE_LABELS = {
 }
 
 
-def has_storage(source: Source) -> bool:
+def has_storage(park: Park) -> bool:
     """Say whether the balance has storage in it."""
-    return bool(source.park.by_role("storage"))
+    return bool(park.by_role("storage"))
+
+
+def day_quantities(park: Park) -> tuple[str, ...]:
+    """Name the columns of the daily table."""
+    return tuple(n for n in DAY_QUANTITIES if n not in STORAGE or has_storage(park))
 
 
 def energy(source: Source) -> Energy:
     """Set up the month's balance: generation + import + discharge = consumption + export + charge, in kWh."""
-    with_storage = has_storage(source)
+    with_storage = has_storage(source.park)
     supply = _lines(source, ("generation_kwh", "import_kwh", *(("discharge_kwh",) if with_storage else ())))
     use = _lines(source, ("load_kwh", "export_kwh", *(("charge_kwh",) if with_storage else ())))
     supply_total = total((line.figure for line in supply), "kWh", "+".join(line.key for line in supply))
@@ -104,5 +110,5 @@ def _days_check(source: Source, days: tuple[Day, ...]) -> Figure:
 
 def _day(source: Source, day: date) -> Day:
     park = source.park.id
-    names = [n for n in DAY_QUANTITIES if n not in STORAGE or has_storage(source)]
+    names = day_quantities(source.park)
     return Day(day, source.day_start(day), {n: source.day_of(Scope.PARK, park, n, day) for n in names})

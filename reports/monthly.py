@@ -20,7 +20,7 @@ from reports.figures import NAN, Figure
 from reports.files import write_all
 from reports.jsonfile import json_bytes
 from reports.method import method
-from reports.pdf import pdf_bytes
+from reports.pdf import check_characters, pdf_bytes
 from reports.pv import pv
 from reports.quality import quality
 from reports.report import AlertLine, Headline, MonthlyReport, Scoped
@@ -77,6 +77,7 @@ def write(report: MonthlyReport, folder: Path) -> list[Path]:
     where the disk is full.
     """
     stem = f"parkwatt-{report.park.id}-{report.scope.year}-{report.scope.month:02d}"
+    check_characters(report)
     document, digest = json_bytes(report)
     contents = {
         f"{stem}.{language}.pdf": pdf_bytes(report, Language(language), digest) for language in report.park.languages

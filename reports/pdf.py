@@ -25,7 +25,7 @@ def pdf_bytes(report: MonthlyReport, language: Language, digest: str) -> bytes:
     Raises ConfigError naming every character the report's font cannot show.
     """
     data = view(report, language, digest)
-    _check_characters(texts(data))
+    _check(texts(data))
     content = typst.compile(
         TEMPLATES / "report.typ",
         root=TEMPLATES,
@@ -52,8 +52,12 @@ def shown_characters() -> frozenset[str]:
     return frozenset(found)
 
 
-def _check_characters(found: list[tuple[str, str]]) -> None:
+def check_characters(report: MonthlyReport) -> None:
     """Refuse what would print as an empty box; another font is never taken silently."""
+    _check([text for language in report.park.languages for text in texts(view(report, language, ""))])
+
+
+def _check(found: list[tuple[str, str]]) -> None:
     allowed = shown_characters() | {LINE_BREAK}
     problems: dict[str, Problem] = {}
     for place, text in found:

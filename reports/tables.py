@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from core.park import Park
 from core.text import MISSING, Language
+from reports.energy import has_storage
 from reports.figures import Figure
 from reports.numbers import fixed, kwh, money, percentage, portion, when
 from reports.report import AlertLine, ArrayLine, Cost, Day, FactorSpan, MonthlyReport
@@ -97,7 +98,7 @@ def _energy_columns(language: Language, first: str, *, grouped: bool) -> list[Co
 
 def days(report: MonthlyReport, language: Language) -> Table:
     """One row per day and the sums of what can be summed."""
-    stored = any("charge_kwh" in d.figures for d in report.energy.days)
+    stored = has_storage(report.park)
     names = ["generation_kwh", "import_kwh", "export_kwh", "load_kwh", "net_balance_kwh", "plan_net_balance_kwh"]
     titles = ["generation", "import", "export", "load", "balance_short", "plan"]
     if stored:
@@ -216,17 +217,17 @@ def factors(report: MonthlyReport, language: Language) -> Table:
     """The factors applied, with source and date, and the check against what is stored."""
     out = _Builder()
     for span in report.carbon.factors:
-        out.add(f"{span.first_day:%m-%d} – {span.last_day:%m-%d}", span.id, *_factor(span, language))
-    out.add(word("carbon_check", language), "", "", "", "", fixed(report.carbon.check.value, 1), quiet=True)
-    return out.table([Column(word("days", language), "left", 0.9), *_factor_columns(language, "factor")], 8)
+        out.add(f"{span.id}\n{span.first_day:%m-%d} – {span.last_day:%m-%d}", *_factor(span, language))
+    out.add(word("carbon_check", language), "", "", "", fixed(report.carbon.check.value, 1), quiet=True)
+    return out.table([Column(word("days", language), "left", 1), *_factor_columns(language)], 8)
 
 
 def views(report: MonthlyReport, language: Language) -> Table:
     """The same import under other schemes."""
     out = _Builder()
     for view in report.carbon.views:
-        out.add(view.label.say(language), view.factor.id, *_factor(view.factor, language))
-    return out.table([Column(word("view", language), "left", 0.9), *_factor_columns(language, "factor")], 8)
+        out.add(f"{view.label.say(language)}\n{view.factor.id}", *_factor(view.factor, language))
+    return out.table([Column(word("view", language), "left", 1), *_factor_columns(language)], 8)
 
 
 def _factor(span: FactorSpan, language: Language) -> tuple[str, ...]:
@@ -235,9 +236,8 @@ def _factor(span: FactorSpan, language: Language) -> tuple[str, ...]:
     return source, fixed(span.kg_per_kwh, 4), kwh(span.import_kwh), fixed(span.carbon.value, 1)
 
 
-def _factor_columns(language: Language, key: str) -> list[Column]:
+def _factor_columns(language: Language) -> list[Column]:
     return [
-        Column(word(key, language), "left", 0.75),
         Column(word("factor_source", language), "left", 1.3),
         Column("kgCO2/kWh"),
         Column(f"{word('imported', language)} kWh"),
@@ -294,4 +294,4 @@ def definitions(report: MonthlyReport, language: Language) -> Table:
 
 def facts(pairs: Sequence[tuple[str, str]]) -> Table:
     """Label and value, without a heading."""
-    return Table((Column("", "left"), Column("", "left", 1)), tuple(pairs), (), (), 8.5)
+    return Table((Column("", "left", 0.42), Column("", "left", 1)), tuple(pairs), (), (), 8.5)

@@ -12,6 +12,7 @@ from xlsxwriter.workbook import Workbook
 from core.quantities import DERIVED
 from core.text import MISSING, Language, Text
 from core.verdict import TIER_WORDS
+from reports.energy import day_quantities
 from reports.figures import NAN, Figure
 from reports.numbers import when, zone_name
 from reports.report import AlertLine, FactorSpan, Line, MonthlyReport
@@ -70,7 +71,7 @@ def _name(quantity: str) -> str:
 
 def _days(sheet: Sheet, report: MonthlyReport) -> Days:
     rows = report.energy.days
-    names = list(rows[0].figures) if rows else ["net_balance_kwh"]
+    names = day_quantities(report.park)
     sheet.head(_w("day"), *(_name(n) for n in names), _w("coverage"), _w("estimated_share"), "reasons")
     units = ("%" if DERIVED[n].unit == "1" else DERIVED[n].unit for n in names)
     sheet.head("", *units, "%", "%", "", style="unit")
@@ -152,7 +153,7 @@ def _consumers(sheet: Sheet, report: MonthlyReport) -> None:
     for line in e.consumers:
         f, own = line.figure, sheet.ref(sheet.row, 2)
         share = f.value / load.value if load.value else NAN
-        formula = Formula(guarded([own, whole], f"{own}/{whole}"), share, "percent")
+        formula = Formula(f'=IF(AND(COUNT({own},{whole})=2,{whole}<>0),{own}/{whole},"{MISSING}")', share, "percent")
         sheet.add(line.label, "", f, formula, Number(f.coverage, "percent"), Number(f.estimated, "percent"), f.basis)
     sheet.add(_w("consumers_total"), "", load, bold=True)
     span = sheet.span(first, whole_row - 1, 2)
@@ -181,8 +182,6 @@ def _netting(sheet: Sheet, report: MonthlyReport, days: Days) -> None:
 def _ratios_from_days(days: Days) -> dict[str, Formula]:
     """Return the ratios that follow from sums of days: (G - E) / L, (G - E) / G, G / L."""
     names = ("generation_kwh", "export_kwh", "load_kwh")
-    if not all(n in days.columns for n in names):
-        return {}
     g, e, load = (f"SUM({days.sheet.span(days.first, days.last, days.columns[n])})" for n in names)
     gv, ev, lv = (days.sums[n] for n in names)
     terms = {
@@ -212,7 +211,7 @@ def _summary(sheet: Sheet, report: MonthlyReport, days: Days, digest: str) -> No
     live = _ratios_from_days(days)
     balance = days.total("net_balance_kwh")
     rows: tuple[tuple[str, Figure, Cell], ...] = (
-        (_w("self_sufficiency"), h.self_sufficiency, live.get("self_sufficiency", h.self_sufficiency)),
+        (_w("self_sufficiency"), h.self_sufficiency, live["self_sufficiency"]),
         (_w("net_balance"), h.net_balance, balance),
         (_w("plan"), h.plan, h.plan),
         (_w("pv_index"), h.pv_index, h.pv_index),

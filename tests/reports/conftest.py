@@ -44,7 +44,7 @@ class MemoryStore:
                 keep &= frame[column].isin([str(w) for w in wanted])
         return frame[keep].sort_values(list(SLOT_KEY)).reset_index(drop=True)
 
-    def revisions(self, start, end):
+    def revisions(self, start, _end):
         return self.frames[Period.SLOT].iloc[:0].assign(period="", replaced_at=start)
 
 
@@ -119,7 +119,7 @@ def lifelike_shape(index: pd.DatetimeIndex, seed: int = 7) -> Shape:
     clouds = {d: generator.uniform(0.15, 1.0) for d in range(1, 32)}
     light = sun * np.array([clouds[d] for d in local.day]) * generator.uniform(0.8, 1.0, len(index))
     fault = np.where((local.day >= 12) & (local.day < 24), 0.72, 1.0)
-    work = np.where(local.dayofweek < 5, 1.0, 0.45) * np.exp(-(((hour - 13) / 4.5) ** 2))
+    work = np.where(local.day_of_week < 5, 1.0, 0.45) * np.exp(-(((hour - 13) / 4.5) ** 2))
     wh = lambda values: np.round(values, 3)  # noqa: E731 - one line says it
     zeros = np.zeros(len(index))
     return Shape(
@@ -174,14 +174,16 @@ class Month:
         park = self.park.id
         g, load, e = (sums[Scope.PARK, park, n] for n in ("generation_kwh", "load_kwh", "export_kwh"))
         ratios = {
-            "self_sufficiency": (g - e) / load,
+            "self_sufficiency": (g - e) / load if load else np.nan,
             "self_consumption": (g - e) / g if g else np.nan,
-            "net_zero_ratio": g / load,
-            "self_sufficiency_15min": (g - e) / load,
+            "net_zero_ratio": g / load if load else np.nan,
+            "self_sufficiency_15min": (g - e) / load if load else np.nan,
             "energy_performance_index": g / x if (x := sums[Scope.PARK, park, "expected_kwh"]) else np.nan,
         }
         if whole_month:
-            ratios |= {"self_sufficiency_day": min(g, load) / load, "self_sufficiency_month": min(g, load) / load}
+            ratios |= dict.fromkeys(
+                ("self_sufficiency_day", "self_sufficiency_month"), min(g, load) / load if load else np.nan
+            )
         for name, value in ratios.items():
             rows.add(start, Scope.PARK, park, name, value, self.coverage, 1 - self.coverage, reasons)
         for array in self.park.arrays:
@@ -254,7 +256,7 @@ def renamed(name: str) -> Park:
     raw = SMALL.read_text(encoding="utf-8").replace("{zh: 小园区, en: Small park}", "NAME")
     import json  # noqa: PLC0415 - JSON strings are YAML strings
 
-    return parse_park(raw.replace("NAME", json.dumps(name)).encode())
+    return parse_park(raw.replace("NAME", json.dumps(name, ensure_ascii=False)).encode())
 
 
-__all__ = ["SLOT", "Month", "MemoryState", "MemoryStore"]
+__all__ = ["SLOT", "MemoryState", "MemoryStore", "Month"]
