@@ -163,7 +163,8 @@ def test_catch_up_leaves_no_hole_and_broker_outage_loses_nothing(mosquitto: Mosq
         kwargs={"interval_s": 1.0, "since": now - timedelta(seconds=30), "ledger_path": ledger},
     )
     worker.start()
-    wait_for(lambda: len(received) > 300, what="catching up")
+    due = {t.payload for t in telegrams(plant, now - timedelta(seconds=30), now, 1.0)}
+    wait_for(lambda: due <= {p for _, p in received}, what="everything due")
     mosquitto.kill()
     mosquitto.start()
     before = len(received)
@@ -174,8 +175,6 @@ def test_catch_up_leaves_no_hole_and_broker_outage_loses_nothing(mosquitto: Mosq
         rows = list(csv.DictReader(file))
     acked = {(r["time"], r["topic"], r["sha256"]) for r in rows if r["acked"] == "1"}
     assert acked == {(r["time"], r["topic"], r["sha256"]) for r in rows}
-    due = {t.payload for t in telegrams(plant, now - timedelta(seconds=30), now, 1.0)}
-    wait_for(lambda: due <= {p for _, p in received}, what="everything due")
     client.disconnect()
     client.loop_stop()
     assert last_acknowledged(ledger) is not None

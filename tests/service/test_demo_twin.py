@@ -142,7 +142,7 @@ def test_a_lost_string_shows_in_the_energy_of_its_array() -> None:
     broken = Plant(demo_park(), 1, Faults((lost,)))
     moments = np.array([start.timestamp(), lost.start.timestamp(), UNTIL.timestamp()])
     before, after = np.diff(broken.sample("pv-carport-2", moments).export_kwh) / np.diff(
-        sound.sample("pv-carport-2", moments).export_kwh
+        sound().sample("pv-carport-2", moments).export_kwh
     )
     assert before == pytest.approx(1.0)
     assert after == pytest.approx(0.9, abs=0.01)
