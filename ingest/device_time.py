@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_CLOCKS_EXIST_US = 946_684_800_000_000  # 2000-01-01; a device that says less has never been told the time
+CLOCKS_EXIST_US = 946_684_800_000_000  # 2000-01-01; a device that says less has never been told the time
 _SECONDS_BELOW = 1e11  # the year 5138 in seconds, March 1973 in milliseconds
 _MILLISECONDS_BELOW = 1e14
 
@@ -41,7 +41,7 @@ def time_us(
         stamp = _from_epoch(written)
     else:
         return "not a time"
-    return CLOCK_UNSET if isinstance(stamp, int) and stamp < _CLOCKS_EXIST_US else stamp
+    return CLOCK_UNSET if isinstance(stamp, int) and stamp < CLOCKS_EXIST_US else stamp
 
 
 def _from_epoch(number: float) -> int | str:

@@ -16,14 +16,12 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
 from core.clock import Clock
-from core.errors import Rejected, Retryable
-from core.frames import READING_KEY
+from core.errors import Retryable
 from core.quality import ReadingFlag
 from core.store import QuarantineItem, State, Store
+from ingest.appending import append_what_fits
 from ingest.backoff import Backoff
 from ingest.batch import Batch, quarantine_item, read_batch, touched
 from ingest.failpoint import Failpoint
@@ -192,7 +190,7 @@ class Writer:
             pairs = touched(batch.readings)
             self._state.mark_dirty(pairs)
             self._failpoint("after_mark")
-            rejected = self._append(batch.readings)
+            rejected = append_what_fits(self._store, batch.readings)
             self._failpoint("after_commit")
             self._state.mark_dirty(pairs)
             stored = len(batch.readings) - len(rejected)
@@ -204,29 +202,6 @@ class Writer:
         self._acknowledge(batch.messages)
         self._handoff.done(batch.messages)
         self._count(batch, stored, batch.counts.total() + len(refused))
-
-    def _append(self, readings: pd.DataFrame) -> dict[int, str]:
-        """Append what the store takes; return position and reason of every row it never will."""
-        return self._append_part(readings, np.arange(len(readings)))
-
-    def _append_part(self, readings: pd.DataFrame, positions: npt.NDArray[np.int64]) -> dict[int, str]:
-        part = readings.iloc[positions]
-        try:
-            self._store.append_readings(part)
-        except Rejected as error:
-            named = set(error.items)
-            keys = part.loc[:, list(READING_KEY)].itertuples(index=False, name=None)
-            bad = np.fromiter((key in named for key in keys), dtype=bool, count=len(part))
-            if bad.any():
-                rest = positions[~bad]
-                rejected = dict.fromkeys((int(p) for p in positions[bad]), error.reason)
-                return rejected | (self._append_part(readings, rest) if len(rest) else {})
-            if len(part) == 1:
-                return {int(positions[0]): error.reason}
-            # It does not say which: halves, until it is clear. Rows written twice change nothing.
-            half = len(part) // 2
-            return self._append_part(readings, positions[:half]) | self._append_part(readings, positions[half:])
-        return {}
 
     # -- counting
 

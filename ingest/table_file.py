@@ -1,0 +1,273 @@
+"""CSV and Parquet files of readings as DuckDB sees them: what is in them, and their cells as a stream.
+
+Long form has a row per value (time, device, quantity, [channel], value), wide form a row per time and a column per
+series, called `<device>.<quantity>` or `<device>.<quantity>.<channel>`.
+"""
+
+# ruff: noqa: S608 - queries are put together here from our own words and numbers; a file's names never enter one
+
+from __future__ import annotations
+
+import csv
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import duckdb
+import pandas as pd
+
+from core.errors import ConfigError, Problem
+from core.quantities import READING
+
+Series: TypeAlias = tuple[str, str, str]  # device, quantity, channel
+
+NO_TIME = -(1 << 62)  # stands for a time that could not be read; NULL would turn whole columns into floats
+CHUNK_VECTORS = 64  # of 2,048 rows each
+MEMORY_LIMIT_MB = 256
+_LONG = {"time", "device", "quantity", "value"}
+_CHANNEL = re.compile(r"[a-z0-9_-]{0,16}")
+_OFFSET = r":\d\d([:.,]\d+)*\s*([Zz]|[+-]\d\d(:?\d\d)?)$"
+
+
+@dataclass(frozen=True)
+class BrokenLine:
+    """A line of a CSV file with too few or too many cells, or that is no text."""
+
+    line: int
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A readable file: its columns, and in wide form the series each of them holds."""
+
+    path: Path
+    names: tuple[str, ...]
+    types: tuple[str, ...]  # DuckDB's, all VARCHAR in a CSV file
+    delimiter: str  # "" in a Parquet file
+    wide: tuple[Series, ...] | None
+
+    @property
+    def is_csv(self) -> bool:
+        """Whether lines can be counted."""
+        return bool(self.delimiter)
+
+    def column(self, name: str) -> str:
+        """Return the SQL name of a column; the file's own names never enter a query."""
+        return f"c{self.names.index(name)}"
+
+
+@dataclass
+class Contents:
+    """How many cells a file holds, of which series, and what could not even be cut into cells."""
+
+    cells: int
+    series: list[Series] = field(default_factory=list)
+    broken: list[BrokenLine] = field(default_factory=list)
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """Return a connection that holds nothing and stays small."""
+    connection = duckdb.connect(config={"memory_limit": f"{MEMORY_LIMIT_MB}MB", "threads": 2})
+    # Times are turned into numbers in the query; where DuckDB reads a zone it must not be the machine's.
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def open_table(connection: duckdb.DuckDBPyConnection, path: Path) -> TableFile:
+    """Look at a file's columns; raises ConfigError where it cannot be what is wanted."""
+    if not path.is_file():
+        raise ConfigError(f"there is no file {path}")
+    if path.suffix.lower() in {".parquet", ".pq"}:
+        names, types = _parquet_columns(connection, path)
+        delimiter = ""
+    else:
+        names, delimiter = _csv_columns(path)
+        types = ("VARCHAR",) * len(names)
+    doubled = sorted({n for n in names if names.count(n) > 1})
+    if doubled:
+        raise ConfigError([Problem(path.name, f"the column {doubled[0]} stands twice")])
+    if "time" not in names:
+        raise ConfigError([Problem(path.name, "has no column called time", f"it has: {', '.join(names[:10])}")])
+    if set(names) >= _LONG:
+        return TableFile(path, names, types, delimiter, None)
+    if len(names) == 1:
+        raise ConfigError([Problem(path.name, "has no column of values", "call it <device>.<quantity>")])
+    return TableFile(path, names, types, delimiter, tuple(_series(n) for n in names if n != "time"))
+
+
+def contents(connection: duckdb.DuckDBPyConnection, table: TableFile) -> Contents:
+    """Read the file through once, to know its size and its series before anything is stored."""
+    source = _source(table, keep_rejects=True)
+    try:
+        if table.wide is not None:
+            rows = connection.execute(f"SELECT count(*) FROM {source}", _parameters(table)).fetchall()
+            found = Contents(int(rows[0][0]) * len(table.wide), list(table.wide))
+        else:
+            names = ", ".join(_text(table, n) for n in ("device", "quantity", "channel"))
+            query = f"SELECT {names}, count(*) FROM {source} GROUP BY ALL ORDER BY ALL"
+            rows = connection.execute(query, _parameters(table)).fetchall()
+            # A row without device or quantity is a bad row; a name nobody knows is a bad file.
+            series = [(str(d), str(q), str(c)) for d, q, c, _ in rows if d and q]
+            found = Contents(sum(int(r[3]) for r in rows), series)
+    except duckdb.Error as error:
+        raise ConfigError([Problem(table.path.name, f"cannot be read: {_first_line(error)}")]) from error
+    if table.is_csv:
+        found.broken = _broken_lines(connection)
+    return found
+
+
+def series_problems(found: Iterable[Series], devices: set[str], file: str) -> Iterator[Problem]:
+    """Yield every name that PARK.yaml or the vocabulary does not know, each once."""
+    series = list(found)
+    for device in sorted({s[0] for s in series} - devices):
+        yield Problem(file, f"no device in PARK.yaml is called {device!r}", _near(device, devices))
+    for quantity in sorted({s[1] for s in series} - READING.keys()):
+        yield Problem(file, f"no quantity a device sends is called {quantity!r}", _near(quantity, READING))
+    for channel in sorted({s[2] for s in series}):
+        if not _CHANNEL.fullmatch(channel):
+            yield Problem(file, f"{channel!r} is no channel", "the total has none, phases are called l1, l2, l3")
+
+
+def cells(connection: duckdb.DuckDBPyConnection, table: TableFile) -> Iterator[pd.DataFrame]:
+    """Yield the file's cells in chunks, in its order.
+
+    Columns: `n` (data row, from 1), `written` (the time as written), `aware_us` (microseconds since 1970 UTC where the
+    time has an offset), `local_us` (the same for the wall clock where it has none), `text` (the value as written),
+    `value`; in long form `device`, `quantity`, `channel`, in wide form `series`, a position in `table.wide`.
+    """
+    time = table.column("time")
+    stamped = (
+        f"coalesce(CAST({time} AS VARCHAR), '') AS written, {_aware(table)} AS aware_us, {_local(table)} AS local_us"
+    )
+    source = f"(SELECT row_number() OVER () AS n, * FROM {_source(table)})"
+    if table.wide is None:
+        names = ", ".join(f"{_text(table, n)} AS {n}" for n in ("device", "quantity", "channel"))
+        query = f"SELECT n, {stamped}, {names}, CAST({table.column('value')} AS VARCHAR) AS text FROM {source}"
+    else:
+        values = ", ".join(f"CAST({table.column(n)} AS VARCHAR)" for n in table.names if n != "time")
+        query = (
+            f"SELECT n, {stamped}, unnest(range({len(table.wide)})) AS series, unnest([{values}]) AS text FROM {source}"
+        )
+    query = (
+        f"SELECT * EXCLUDE (text), trim(coalesce(text, '')) AS text, TRY_CAST(text AS DOUBLE) AS value FROM ({query})"
+    )
+    cursor = connection.execute(query, _parameters(table))
+    while len(chunk := cursor.fetch_df_chunk(CHUNK_VECTORS)):
+        yield chunk
+
+
+def physical_lines(table: TableFile, rows: set[int], broken: set[int]) -> dict[int, int]:
+    """Return the line of each data row (from 1) of a CSV file: behind the header, blank and broken lines not counted.
+
+    In a Parquet file a row is its own number. Cells with line breaks in them are not looked for.
+    """
+    if not table.is_csv or not rows:
+        return {row: row for row in rows}
+    found: dict[int, int] = {}
+    row, last = 0, max(rows)
+    with table.path.open("rb") as file:
+        for line, content in enumerate(file, start=1):
+            if line == 1 or line in broken or not content.strip():
+                continue
+            row += 1
+            if row in rows:
+                found[row] = line
+            if row >= last:
+                break
+    return {row: found.get(row, row + 1) for row in rows}
+
+
+def _aware(table: TableFile) -> str:
+    time, kind = table.column("time"), table.types[table.names.index("time")]
+    if kind.startswith("TIMESTAMP WITH TIME ZONE"):
+        return f"coalesce(epoch_us({time}), {NO_TIME})"
+    if kind == "VARCHAR":
+        parsed = f"epoch_us(TRY_CAST(trim({time}) AS TIMESTAMPTZ))"
+        return f"coalesce(CASE WHEN regexp_matches(trim({time}), '{_OFFSET}') THEN {parsed} END, {NO_TIME})"
+    return f"CAST({NO_TIME} AS BIGINT)"
+
+
+def _local(table: TableFile) -> str:
+    time, kind = table.column("time"), table.types[table.names.index("time")]
+    if kind.startswith("TIMESTAMP WITH TIME ZONE"):
+        return f"CAST({NO_TIME} AS BIGINT)"
+    if kind == "VARCHAR":
+        parsed = f"epoch_us(TRY_CAST(trim({time}) AS TIMESTAMP))"
+        return f"coalesce(CASE WHEN NOT regexp_matches(trim({time}), '{_OFFSET}') THEN {parsed} END, {NO_TIME})"
+    if kind.startswith(("TIMESTAMP", "DATE")):
+        return f"coalesce(epoch_us(CAST({time} AS TIMESTAMP)), {NO_TIME})"
+    raise ConfigError([Problem(table.path.name, f"its time column is of type {kind}", "timestamps or text are read")])
+
+
+def _text(table: TableFile, name: str) -> str:
+    if name not in table.names:
+        return "''"
+    return f"coalesce(trim(CAST({table.column(name)} AS VARCHAR)), '')"
+
+
+def _source(table: TableFile, *, keep_rejects: bool = False) -> str:
+    if not table.is_csv:
+        renamed = ", ".join(f"c{i}" for i in range(len(table.names)))
+        return f"read_parquet(?) AS t({renamed})"
+    columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(table.names)))
+    faults = "store_rejects = true" if keep_rejects else "ignore_errors = true"
+    return (
+        f"read_csv(?, columns = {{{columns}}}, header = true, auto_detect = false, delim = '{table.delimiter}', "
+        f"quote = '\"', escape = '\"', {faults})"
+    )
+
+
+def _parameters(table: TableFile) -> list[str]:
+    return [str(table.path)]
+
+
+def _broken_lines(connection: duckdb.DuckDBPyConnection) -> list[BrokenLine]:
+    query = "SELECT line, any_value(error_type), any_value(csv_line) FROM reject_errors GROUP BY line ORDER BY line"
+    lines = [BrokenLine(int(n), str(why).lower(), str(text)) for n, why, text in connection.execute(query).fetchall()]
+    connection.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+    return lines
+
+
+def _csv_columns(path: Path) -> tuple[tuple[str, ...], str]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            head = file.readline(1 << 20)
+    except UnicodeDecodeError as error:
+        raise ConfigError([Problem(path.name, "is not UTF-8 text", "save it as UTF-8")]) from error
+    except OSError as error:
+        raise ConfigError([Problem(path.name, f"cannot be read: {error.strerror}")]) from error
+    delimiter = max(",;\t", key=head.count)
+    names = next(csv.reader([head], delimiter=delimiter), [])
+    return tuple(n.strip() for n in names), delimiter
+
+
+def _parquet_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    try:
+        rows = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
+    except duckdb.Error as error:
+        raise ConfigError([Problem(path.name, f"is no Parquet file: {_first_line(error)}")]) from error
+    return tuple(str(r[0]) for r in rows), tuple(str(r[1]) for r in rows)
+
+
+def _series(name: str) -> Series:
+    """Cut a column's name; a device id may hold dots itself, a quantity never does."""
+    parts = name.split(".")
+    for at in range(len(parts) - 1, 0, -1):
+        if parts[at] in READING:
+            return ".".join(parts[:at]), parts[at], ".".join(parts[at + 1 :])
+    return parts[0], ".".join(parts[1:]), ""
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    near = difflib.get_close_matches(word, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are: {', '.join(names[:12])}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
