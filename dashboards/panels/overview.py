@@ -74,7 +74,7 @@ NUMBERS = (
 
 CURVE = Panel(
     "today",
-    Text(zh="今日功率", en="Power today"),
+    Text(zh="功率（15 分钟平均）", en="Power, 15-minute mean"),
     PanelKind.CURVE,
     (
         _power("load_kwh", "load", "用电", "Consumption"),

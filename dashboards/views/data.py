@@ -17,6 +17,7 @@ from core.timebase import SLOT, day_bounds, day_of, days_between, month_bounds, 
 
 COVERAGE_DAYS = 30
 PROFILE_DAYS = 14  # two weeks hold ten workdays and four weekend days
+LATE_SLOTS = 2  # the newest slots may still be on their way: not yet a gap
 PARK_SLOT_QUANTITIES = (
     "generation_kwh",
     "expected_kwh",

@@ -14,7 +14,7 @@ from core.timebase import SLOT, SLOT_HOURS
 from core.verdict import TIER_WORDS, tier_of
 from dashboards.panels import panel
 from dashboards.views import words
-from dashboards.views.data import PROFILE_DAYS, Row, ViewData
+from dashboards.views.data import LATE_SLOTS, PROFILE_DAYS, Row, ViewData
 
 Json: TypeAlias = "dict[str, object]"
 
@@ -97,7 +97,7 @@ def _building(data: ViewData, point: Point) -> Json:
     series = data.slots.series(Scope.POINT, point.id, "load_kwh")
     today = _slots_of(data, series, data.day)
     usual = _usual(data, series, len(today))
-    elapsed = (data.now - data.bounds(data.day)[0]) // SLOT
+    elapsed = _settled((data.now - data.bounds(data.day)[0]) // SLOT, today)
     both = [(a, b) for a, b in zip(today[:elapsed], usual, strict=False) if math.isfinite(a) and math.isfinite(b)]
     used, habit = math.fsum(a for a, _ in both), math.fsum(b for _, b in both)
     ratio = used / habit if habit > 0 else math.nan
@@ -118,6 +118,12 @@ def _building(data: ViewData, point: Point) -> Json:
         "hours": _hourly(today[:elapsed]),
         "usual_hours": _hourly(usual),
     }
+
+
+def _settled(elapsed: int, slots: list[float]) -> int:
+    """Return how many of today's slots should be known: the newest ones may still be on their way."""
+    last = max((i for i, v in enumerate(slots[:elapsed]) if math.isfinite(v)), default=-1)
+    return last + 1 if elapsed - 1 - last <= LATE_SLOTS else elapsed
 
 
 def _difference(ratio: float) -> str:

@@ -15,11 +15,9 @@ from core.timebase import SLOT, SLOT_HOURS, slot_index
 from core.words import AlertSpeaker, event_words
 from dashboards.panels import panel
 from dashboards.views import words
-from dashboards.views.data import UNKNOWN, Row, ViewData
+from dashboards.views.data import LATE_SLOTS, UNKNOWN, Row, ViewData
 
 Json: TypeAlias = "dict[str, object]"
-
-LATE_SLOTS = 2  # the newest slots may still be on their way: not yet a gap
 
 
 def today_curve(data: ViewData, alerts: Sequence[AlertRecord], events: Sequence[Event], say: AlertSpeaker) -> Json:
@@ -31,7 +29,7 @@ def today_curve(data: ViewData, alerts: Sequence[AlertRecord], events: Sequence[
     curves = {s.quantity: data.slots.series(Scope.PARK, data.park.id, s.quantity) for s in shown.series}
     rows = {name: [series.get(t, UNKNOWN) for t in starts[:elapsed]] for name, series in curves.items()}
     return {
-        "title": shown.title.say(data.language),
+        "title": Text(zh="今日功率", en="Power today").say(data.language),
         "note": shown.note.say(data.language),
         "unit": shown.unit,
         "labels": [t.astimezone(data.park.zone).strftime("%H:%M") for t in starts],

@@ -1,7 +1,7 @@
 // Power now: what comes in on the left, what goes out on the right, widths in kW.
 
 import { fluid, h, heading, picture, rem, s } from "./dom.js";
-import { say } from "./say.js";
+import { say, spoken } from "./say.js";
 
 const ICONS = {
   sun: "M12 7.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9zM12 1.5v3M12 19.5v3M1.5 12h3M19.5 12h3M4.6 4.6l2.1 2.1M17.3 17.3l2.1 2.1M4.6 19.4l2.1-2.1M17.3 6.7l2.1-2.1",
@@ -32,10 +32,10 @@ export function power(view) {
 function draw(parts, width) {
   const unit = rem();
   const height = Math.round(19 * unit);
-  const label = Math.min(9.5 * unit, width * 0.32);
+  const label = Math.min(8.2 * unit, width * 0.31);
   const sides = { from: parts.filter((p) => p.side === "from"), to: parts.filter((p) => p.side === "to") };
   const total = Math.max(...Object.values(sides).map((list) => list.reduce((sum, p) => sum + p.kw, 0)), 0.001);
-  const perKw = (height * 0.46) / total;
+  const perKw = (height * 0.4) / total;
   const words = parts.map((p) => `${p.name} ${p.word} ${p.text}${p.stale ? ` ${say("stoppedAt")(p.at_text || "–")}` : ""}`).join("; ");
   const bus = { x: width / 2, half: Math.max(total * perKw, 8) / 2, y: height / 2 + unit * 0.4 };
   const bands = (hatch) => ["from", "to"].flatMap((side) => column(sides[side], side, { width, height, label, perKw, bus, hatch, unit }));
@@ -65,7 +65,7 @@ function column(parts, side, box) {
       empty
         ? s("path", { d: curve(x0, y0, x1, y1), class: "idle" })
         : s("path", { d: ribbon(x0, y0, x1, y1, thick), fill: paint, class: part.stale ? "band stale" : "band" }),
-      empty ? null : arrow((x0 + x1) / 2, (y0 + y1) / 2, Math.atan2(y1 - y0, (x1 - x0) * 0.66), thick, part, unit),
+      empty ? null : arrow(side === "from" ? edge + unit * 0.9 : edge - unit * 0.9, y, thick, part, unit),
       caption(part, side, side === "from" ? 0 : width, y, unit, label),
     ];
   });
@@ -82,32 +82,27 @@ function ribbon(x0, y0, x1, y1, thick) {
   return `M${x0} ${y0 - t}C${m} ${y0 - t} ${m} ${y1 - t} ${x1} ${y1 - t}L${x1} ${y1 + t}C${m} ${y1 + t} ${m} ${y0 + t} ${x0} ${y0 + t}z`;
 }
 
-/** An arrowhead halfway along a band: cut out of a broad one, set upon a thin one. */
-function arrow(x, y, angle, thick, part, unit) {
-  const size = Math.max(5, Math.min(thick * 0.28, unit * 0.7));
-  const turn = `translate(${x} ${y}) rotate(${(angle * 180) / Math.PI})`;
+/** An arrowhead where the band runs level: cut out of a broad one, set upon a thin one. */
+function arrow(x, y, thick, part, unit) {
+  const size = Math.min(Math.max(thick * 0.2, unit * 0.3), unit * 0.5);
   const broad = thick > unit && !part.stale;
-  const path = `M${-size * 0.6} ${-size}L${size * 0.6} 0L${-size * 0.6} ${size}`;
-  return s("path", { d: broad ? path : `${path}z`, transform: turn, class: broad ? "arrow cut" : "arrow",
+  const path = `M${-size * 0.5} ${-size}L${size * 0.5} 0L${-size * 0.5} ${size}`;
+  return s("path", { d: broad ? path : `${path}z`, transform: `translate(${x} ${y})`, class: broad ? "arrow cut" : "arrow",
     fill: broad ? "none" : `var(--${part.stale ? "unknown" : part.colour})` });
 }
 
+/** Name, kW and age of a part, beside the outer end of its band. */
 function caption(part, side, x, y, unit, room) {
-  const end = side === "to";
-  const notes = [];
-  if (part.stale) notes.push(part.at_text ? say("stoppedAt")(part.at_text) : "–");
-  else if (part.absent.length) notes.push(say("without")(part.absent.join("、")));
-  const icon = unit * 1.25;
+  const end = side === "to" ? " end" : "";
+  const icon = unit * 1.15;
+  const inner = x + (end ? -1 : 1) * (icon + unit * 0.35);
   const name = part.word ? `${part.name} · ${part.word}` : part.name;
-  const top = y - unit * 0.75;
+  const note = part.stale ? say("stoppedAt")(part.at_text || "–") : part.absent.length ? say("without")(part.absent.join("、")) : part.age_text || "";
+  const letters = Math.max(6, Math.floor(room / (unit * (spoken() === "zh" ? 0.62 : 0.4))));
+  const short = note.length > letters ? `${note.slice(0, letters - 1)}…` : note;
   return s("g", { class: part.stale ? "node stale" : "node", style: { "--c": `var(--${part.colour})` } },
-    s("path", { d: ICONS[part.id], class: "icon", transform: `translate(${end ? x - icon : x} ${top - icon * 1.15}) scale(${icon / 24})` }),
-    s("text", { x, y: top + unit * 0.85, class: end ? "name end" : "name" }, name),
-    s("text", { x, y: top + unit * 2.2, class: end ? "kw end" : "kw" }, part.text),
-    notes.map((note, i) => wrapped(note, x, top + unit * (3.2 + i), end, Math.floor(room / (unit * 0.42)))));
-}
-
-function wrapped(text, x, y, end, letters) {
-  const shown = text.length > letters ? `${text.slice(0, letters - 1)}…` : text;
-  return s("text", { x, y, class: end ? "age end" : "age" }, s("title", {}, text), shown);
+    s("path", { d: ICONS[part.id], class: "icon", transform: `translate(${end ? x - icon : x} ${y - unit * 1.95}) scale(${icon / 24})` }),
+    s("text", { x: inner, y: y - unit * 1.05, class: `name${end}` }, name),
+    s("text", { x, y: y + unit * 0.35, class: `kw${end}` }, part.text),
+    s("text", { x, y: y + unit * 1.35, class: `age${end}` }, s("title", {}, note), short));
 }

@@ -6,7 +6,7 @@ import { percent, say, spoken } from "./say.js";
 /** Draw the month: generation up, consumption down, the balance as a mark between them. */
 export function month(view, now) {
   const legend = [key(view.colours.generation_kwh, say("generation")), key(view.colours.load_kwh, say("consumption")),
-    key("ink", say("balance"), "dot"), key("ink", say("plan"), "circle")];
+    key("ink", say("balance"), "dot"), key("ink", say("plan"), "mark")];
   return [
     heading(view.title, view.note, ...legend),
     fluid((width) => days(view, width)),
@@ -45,20 +45,20 @@ function column(d, x0, step, bar, box) {
   const { generation_kwh: made, load_kwh: used, net_balance_kwh: net, plan } = d.values;
   const pale = d.estimated > 0.05 ? 0.5 : d.partial ? 0.72 : 1;
   const tip = `${d.name}${d.partial ? ` (${say("partial")})` : ""}: ${say("generation")} ${d.text.generation_kwh}, ${say("consumption")} ${d.text.load_kwh}, ${say("balance")} ${d.text.net_balance_kwh} · ${say("share")(d.coverage_text)}`;
-  const r = Math.min(unit * 0.22, bar * 0.4);
+  const r = Math.min(unit * 0.28, bar * 0.42);
   return s("g", {}, s("title", {}, tip), s("rect", { x: x0, y: 0, width: step, height, fill: "transparent" }),
     made === null ? s("rect", { x, y: box.top, width: bar, height: zero - box.top, fill: hatch }) : s("rect", { x, y: y(made), width: bar, height: zero - y(made), fill: "var(--pv)", opacity: pale }),
     used === null ? s("rect", { x, y: zero, width: bar, height: box.top + box.room - zero, fill: hatch }) : s("rect", { x, y: zero, width: bar, height: y(-used) - zero, fill: "var(--load)", opacity: pale }),
-    plan === null ? null : s("circle", { cx: mid, cy: y(plan), r: r + 1.2, class: "plan" }),
+    plan === null ? null : ["halo", "plan"].map((name) => s("path", { d: `M${x - bar * 0.2} ${y(plan)}h${bar * 1.4}`, class: name })),
     net === null ? null : s("circle", { cx: mid, cy: y(net), r, class: "net" }),
     d.day === 1 || d.day % 5 === 0 || d.partial ? s("text", { x: mid, y: height - unit * 0.3, class: "tick middle" }, d.day) : null);
 }
 
 function scale(largest) {
-  const raw = largest / 3;
+  const raw = largest / 4;
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 5, 10].find((n) => n * power >= raw) * power;
-  return [0, 1, 2, 3].map((n) => n * step);
+  return [0, 1, 2, 3, 4, 5].map((n) => n * step);
 }
 
 function netting(rows) {
@@ -87,7 +87,7 @@ function table(view) {
 /** Draw the coverage strip: one row per meter, one cell per day, filled as high as it was measured. */
 export function coverage(view) {
   return [
-    heading(view.title, view.note, key("load", say("measured")), key("unknown", say("missing"), "hatched")),
+    heading(view.title, view.note, key("load", `≥ ${percent(view.green)}`, "soft"), key("yellow", `${percent(view.yellow)}–${percent(view.green)}`), key("red", `< ${percent(view.yellow)}`), key("unknown", say("missing"), "hatched")),
     h("ul", { class: "strips" }, view.meters.map((m) => h("li", { class: "strip" },
       h("span", { class: "name" }, m.name),
       fluid((width) => strip(m, view, width)),
@@ -107,7 +107,7 @@ function strip(meter, view, width) {
     const filled = v === null ? 0 : Math.round(v * height);
     return s("g", {}, s("title", {}, `${view.days[i]}: ${v === null ? say("noService") : say("share")(percent(v, 1))}`),
       v === null ? s("rect", { x, y: height - 1, width: w, height: 1, class: "none" }) : s("rect", { x, y: 0, width: w, height, fill: v < 0.995 ? hatch : "transparent" }),
-      filled ? s("rect", { x, y: height - filled, width: w, height: filled, fill: tone(v) }) : null);
+      filled ? s("rect", { x, y: height - filled, width: w, height: filled, fill: tone(v), opacity: v >= view.green ? 0.5 : 1 }) : null);
   }));
 }
 
