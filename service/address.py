@@ -49,12 +49,16 @@ def running(park: Park) -> Address | None:
     return address
 
 
-def ask(address: Address, method: str, path: str, timeout_s: float = 600.0, **body: object) -> requests.Response:
+def ask(address: Address, method: str, path: str, json: object = None, timeout_s: float = 600.0) -> requests.Response:
     """Ask the running service; its refusals become our errors."""
     try:
         answer = requests.request(
-            method, address.url + path, timeout=timeout_s, headers={"Authorization": f"Bearer {address.token}"}, **body
-        )  # type: ignore[arg-type]  # keywords are passed through
+            method,
+            address.url + path,
+            timeout=timeout_s,
+            headers={"Authorization": f"Bearer {address.token}"},
+            json=json,
+        )
     except requests.RequestException as error:
         raise Retryable(f"the running service (process {address.pid}) does not answer: {error}") from error
     if answer.ok:

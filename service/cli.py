@@ -89,9 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     command = add("demo", help="start the demo park with 60 days of history and a live simulator")
     command.add_argument("--seed", type=int, default=None, help="other faults at other places")
     command.add_argument("--port", type=int, default=8080)
-    command.add_argument("--days", type=int, default=60, help="days of history (default 60)")
+    command.add_argument("--interval", type=float, default=60.0, metavar="S", help="seconds between live telegrams")
     command.add_argument("--folder", type=Path, default=Path(".demo"), help="where it keeps its data (default .demo)")
-    command.set_defaults(command=lambda a: commands.demo(a.folder, a.port, a.days, a.seed))
+    command.set_defaults(command=lambda a: commands.demo(a.folder, a.port, a.seed, a.interval))
     return parser
 
 

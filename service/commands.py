@@ -9,18 +9,18 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
 import orjson
-from ingest.decode import decode as decode_message
-from ingest.files import ImportResult, import_files
-from ingest.router import Router
-from ingest.templates import load_template, load_templates
-from rules.library_file import load_rules
 
 from core.clock import SystemClock
 from core.errors import ConfigError
 from core.factors import factor_for
 from core.park import Park
 from core.park_file import load_park
+from ingest.decode import decode as decode_message
+from ingest.files import ImportResult, import_files
+from ingest.router import Router
+from ingest.templates import load_template, load_templates
 from reports import monthly
+from rules.library_file import load_rules
 from service import address
 from service.demo import launch
 from service.demo import simulate as simulation
@@ -70,7 +70,7 @@ def bring_in(park: Park, files: list[Path]) -> int:
 
 
 def _tell_import(result: dict[str, object]) -> int:
-    shown = ImportResult(**result)  # type: ignore[arg-type]  # the same fields, by way of JSON
+    shown = ImportResult(**result)
     print(shown.told())
     return 1 if shown.rejected else 0
 
@@ -123,9 +123,9 @@ def simulate(path: Path, seed: int, interval_s: float, ledger: Path | None) -> i
     return simulation.main([*arguments, *(["--ledger", str(ledger)] if ledger else [])])
 
 
-def demo(folder: Path, port: int, days: int, seed: int | None) -> int:
+def demo(folder: Path, port: int, seed: int | None, interval_s: float) -> int:
     """Set up the demo park and serve it."""
-    launch.launch(folder, port, days, seed, bar)
+    launch.launch(folder, port, seed, interval_s, bar)
     return 0
 
 

@@ -13,7 +13,6 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
-from ingest.files import import_files
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse, JSONResponse, Response
 
@@ -23,6 +22,7 @@ from core.quantities import DERIVED, Period, Scope
 from core.text import Language
 from core.timebase import day_bounds, month_of
 from dashboards import views
+from ingest.files import import_files
 from reports import monthly
 from service.metrics import ParkMetrics
 from service.runner import Runtime, catch_up
@@ -166,7 +166,7 @@ def _read(runtime: Runtime) -> APIRouter:
         if now_s - at_s >= OVERVIEW_FRESH_S or not body:
             now, status = runtime.clock.now(), runtime.collector_status()
             view = views.overview(runtime.park, runtime.store, runtime.state, now, lang, runtime.say, status)
-            body = AnyJson(view).body
+            body = bytes(AnyJson(view).body)
             fresh[lang] = (now_s, body)
         return Response(body, media_type="application/json")
 
@@ -271,6 +271,7 @@ def _write(runtime: Runtime, token: str) -> APIRouter:
             raise HTTPException(401, "this needs the service's own token")
         result = import_files(runtime.park, runtime.store, runtime.state, files, runtime.clock, None)
         catch_up(runtime)
-        return vars(result)
+        told: dict[str, Any] = vars(result)
+        return told
 
     return router

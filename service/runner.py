@@ -15,6 +15,12 @@ from datetime import datetime, timedelta
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.schedulers.background import BackgroundScheduler
+
+from core.clock import Clock
+from core.errors import ConfigError, Retryable
+from core.park import Park
+from core.store import State, Store
+from core.words import AlertSpeaker
 from ingest.collector import Collector
 from models.compute import Compute
 from rules.engine import RuleEngine
@@ -22,12 +28,6 @@ from rules.notify.pipeline import Notifier
 from rules.words import speaker
 from store.opening import open_store
 from store.state import SqliteState
-
-from core.clock import Clock
-from core.errors import ConfigError, Retryable
-from core.park import Park
-from core.store import State, Store
-from core.words import AlertSpeaker
 
 log = logging.getLogger(__name__)
 

@@ -11,11 +11,11 @@ import threading
 from pathlib import Path
 
 import uvicorn
-from ingest.collector import Collector
 
 from core.clock import SystemClock
 from core.errors import ConfigError
 from core.park import Park
+from ingest.collector import Collector
 from service import address
 from service.http import make_app
 from service.runner import Jobs, Runtime, opened
