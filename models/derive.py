@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from core.park import Park, Point
-from core.quality import Event
+from core.quality import Event, Reason
 from core.quantities import Scope
-from models import balance, rollup
-from models.points import POWER, PointSeries
+from models import balance, plant, rollup, sensors
+from models.points import PointSeries
 from models.rollup import Periods
 from models.rows import Row
-from models.series import Grid, SlotSeries
+from models.series import Grid, SlotSeries, bit
+from models.sky import sky_over
 
 ROLE_AMOUNTS = {
     "pv": (("generation_kwh", "exported"),),
@@ -38,10 +40,31 @@ def derive(park: Park, points: Mapping[str, PointSeries], grid: Grid) -> Derived
     """Return every series of a grid of local days."""
     days = rollup.days_of(grid)
     found = Derived([], [], [event for series in points.values() for event in series.events])
+    sky = sky_over(park, grid)
+    weather: dict[str, Mapping[str, SlotSeries]] = {}
+    shown = dict(points)
+    for point in park.by_role("weather"):
+        weather[point.id], faults = sensors.credible(point.id, points[point.id].gauges, sky, grid)
+        found.events.extend(faults)
+        shown[point.id] = _with_faults(points[point.id], weather[point.id])
     for point in park.points:
-        _derive_point(found, point, points[point.id], days)
+        _derive_point(found, point, shown[point.id], days)
     _derive_park(found, park, points, grid, days)
+    made = plant.plant_of(park, _generation(park, points), weather, sky, grid)
+    found.slots.extend(plant.slot_rows(park, made))
+    found.days.extend(plant.day_rows(park, made, sky, grid, days))
     return found
+
+
+def _generation(park: Park, points: Mapping[str, PointSeries]) -> dict[str, SlotSeries]:
+    return {p.id: series for p in park.by_role("pv") if (series := points[p.id].exported) is not None}
+
+
+def _with_faults(series: PointSeries, clean: Mapping[str, SlotSeries]) -> PointSeries:
+    """Return a weather point as measured, with the reason `sensor_fault` where a column is not believed."""
+    fault = bit(Reason.SENSOR_FAULT)
+    gauges = {q: replace(g, reasons=g.reasons | (clean[q].reasons & fault)) for q, g in series.gauges.items()}
+    return replace(series, gauges=gauges)
 
 
 def _derive_point(found: Derived, point: Point, series: PointSeries, days: Periods) -> None:
@@ -50,8 +73,7 @@ def _derive_point(found: Derived, point: Point, series: PointSeries, days: Perio
         found.days.append(Row(Scope.POINT, point.id, quantity, rollup.amount(energy, days)))
     for quantity, gauge in series.gauges.items():
         found.slots.append(Row(Scope.POINT, point.id, quantity, gauge))
-        if quantity != POWER or point.role != "weather":
-            found.days.append(Row(Scope.POINT, point.id, quantity, rollup.mean(gauge, days)))
+        found.days.append(Row(Scope.POINT, point.id, quantity, rollup.mean(gauge, days)))
 
 
 def point_amounts(point: Point, series: PointSeries) -> Iterable[tuple[str, SlotSeries]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -12,10 +12,11 @@ from core.park import Park
 from core.quantities import DERIVED, Aggregation, Period, Scope
 from core.store import Store
 from core.timebase import day_bounds, day_of, month_bounds
-from models import balance, plan, rollup, rows
+from models import balance, plan, plant, rollup, rows
 from models.rollup import Periods
 from models.rows import Row
 from models.series import Floats, Grid, SlotSeries, grid_of, to_us
+from models.sky import sky_over
 
 PLAN = "plan_net_balance_kwh"
 _PARK_SLOTS = ("generation_kwh", "import_kwh", "export_kwh", "load_kwh")
@@ -65,7 +66,7 @@ def write_months(park: Park, store: Store, days: Sequence[date], until: datetime
 def month_rows(park: Park, store: Store, grid: Grid) -> list[Row]:
     """Return every value of the month a grid spans: amounts from its days, ratios from its slots."""
     month = rollup.whole(grid)
-    return [*_amounts(store, grid, month), *_ratios(park, store, grid, month)]
+    return [*_amounts(store, grid, month), *_ratios(park, store, grid, month), *_indices(park, store, grid, month)]
 
 
 def _amounts(store: Store, grid: Grid, month: Periods) -> list[Row]:
@@ -104,3 +105,19 @@ def _ratios(park: Park, store: Store, grid: Grid, month: Periods) -> list[Row]:
     found["self_sufficiency_day"] = balance.netted(slots, month, rollup.days_of(grid))
     found["self_sufficiency_month"] = balance.netted(slots, month, month)
     return [Row(Scope.PARK, park.id, q, s) for q, s in found.items()]
+
+
+def _indices(park: Park, store: Store, grid: Grid, month: Periods) -> Iterable[Row]:
+    def stored(scope: Scope, quantities: Sequence[str]) -> Mapping[tuple[str, str], SlotSeries]:
+        found = store.slots(Period.SLOT, grid.start, grid.end, scope=scope, quantities=quantities)
+        return rows.on_grid(found, grid.edges_us[:-1])
+
+    if not park.arrays:
+        return
+    arrays = stored(Scope.ARRAY, ["expected_kwh", "irradiation_kwh_m2"])
+    made = plant.Plant(
+        {entity: series for (entity, _), series in stored(Scope.POINT, ["generation_kwh"]).items()},
+        {entity: series for (entity, quantity), series in arrays.items() if quantity == "expected_kwh"},
+        {entity: series for (entity, quantity), series in arrays.items() if quantity == "irradiation_kwh_m2"},
+    )
+    yield from plant.index_rows(park, made, sky_over(park, grid), grid, month)

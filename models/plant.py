@@ -1,0 +1,111 @@
+"""The PV side of a park as a whole: every array's expectation beside what its meter counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.park import Array, Park
+from core.quantities import Scope
+from models import pv
+from models.balance import top
+from models.rollup import Periods, amount
+from models.rows import Row
+from models.series import Floats, Grid, SlotSeries, total
+from models.sky import Sky
+
+EPI, PR = "energy_performance_index", "performance_ratio"
+
+
+@dataclass(frozen=True)
+class Plant:
+    """Per slot: generation by PV point, expected energy and irradiation by array id; in kWh and kWh/m²."""
+
+    generation: Mapping[str, SlotSeries]
+    expected: Mapping[str, SlotSeries]
+    irradiation: Mapping[str, SlotSeries]
+
+
+def arrays_by_id(park: Park) -> dict[str, list[Array]]:
+    """Return the successive descriptions of every array."""
+    found: dict[str, list[Array]] = {}
+    for array in park.arrays:
+        found.setdefault(array.id, []).append(array)
+    return found
+
+
+def plant_of(
+    park: Park,
+    generation: Mapping[str, SlotSeries],
+    weather: Mapping[str, Mapping[str, SlotSeries]],
+    sky: Sky,
+    grid: Grid,
+) -> Plant:
+    """Return expectation and generation; `weather` holds the credible gauges of every weather point."""
+    fallback = next(iter(weather.values()), {})
+    expected: dict[str, SlotSeries] = {}
+    irradiation: dict[str, SlotSeries] = {}
+    for array_id, versions in arrays_by_id(park).items():
+        parts = []
+        for array in versions:
+            gauges = weather.get(array.weather, {}) if array.weather else fallback
+            parts.append((array, pv.array_series(array, gauges, sky, grid)))
+        series = pv.versions_joined(parts, grid)
+        expected[array_id], irradiation[array_id] = series.expected, series.irradiation
+    return Plant(generation, expected, irradiation)
+
+
+def slot_rows(park: Park, plant: Plant) -> Iterable[Row]:
+    """Yield the series per slot of every array and the park's expectation."""
+    for array_id in plant.expected:
+        yield Row(Scope.ARRAY, array_id, "expected_kwh", plant.expected[array_id])
+        yield Row(Scope.ARRAY, array_id, "irradiation_kwh_m2", plant.irradiation[array_id])
+        own = own_generation(park, plant, array_id)
+        if own is not None:
+            yield Row(Scope.ARRAY, array_id, "generation_kwh", own)
+    if plant.expected:
+        size = len(next(iter(plant.expected.values())).value)
+        yield Row(Scope.PARK, park.id, "expected_kwh", total(list(plant.expected.values()), size))
+
+
+def day_rows(park: Park, plant: Plant, sky: Sky, grid: Grid, days: Periods) -> Iterable[Row]:
+    """Yield the amounts and indices of every array and the park per day."""
+    for row in slot_rows(park, plant):
+        yield Row(row.scope, row.entity, row.quantity, amount(row.series, days))
+    yield from index_rows(park, plant, sky, grid, days)
+
+
+def index_rows(park: Park, plant: Plant, sky: Sky, grid: Grid, periods: Periods) -> Iterable[Row]:
+    """Yield energy performance index and performance ratio of every array with a meter of its own, and the park's."""
+    for array_id, versions in arrays_by_id(park).items():
+        own = own_generation(park, plant, array_id)
+        if own is None or array_id not in plant.expected:
+            continue
+        yield Row(Scope.ARRAY, array_id, EPI, pv.indices(own, plant.expected[array_id], sky, periods))
+        peak = peak_kwp(versions, grid)
+        yield Row(Scope.ARRAY, array_id, PR, pv.performance_ratio(peak, own, plant.irradiation[array_id], sky, periods))
+    metered = [p.id for p in top(park, "pv") if park.arrays_of(p.id) and p.id in plant.generation]
+    behind = dict.fromkeys(a.id for p in metered for a in park.arrays_of(p))
+    if behind and all(i in plant.expected for i in behind):
+        size = len(sky.zenith)
+        made = total([plant.generation[p] for p in metered], size)
+        expected = total([plant.expected[i] for i in behind], size)
+        yield Row(Scope.PARK, park.id, EPI, pv.indices(made, expected, sky, periods))
+
+
+def own_generation(park: Park, plant: Plant, array_id: str) -> SlotSeries | None:
+    """Return the generation of an array whose meter serves no other array; None where it cannot be told apart."""
+    point = next(a.point for a in park.arrays if a.id == array_id)
+    if {a.id for a in park.arrays_of(point)} != {array_id}:
+        return None
+    return plant.generation.get(point)
+
+
+def peak_kwp(versions: Iterable[Array], grid: Grid) -> Floats:
+    """Return the DC peak power of an array per slot."""
+    peak = np.zeros(grid.size)
+    for array in versions:
+        peak += np.where(pv.exists_at(array, grid), array.dc_kwp, 0.0)
+    return peak
