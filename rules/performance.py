@@ -27,6 +27,10 @@ from rules.watch import Watch, days_back, text_number
 
 _RUNGS = frozenset({Reason.RUNG_POA.value, Reason.RUNG_GHI.value, Reason.RUNG_CLEAR_SKY.value})
 _UNFIT = frozenset({Reason.SENSOR_FAULT.value, Reason.PARTIAL.value})
+_SD_OF_MAD = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
+_MIN_BEFORE = 5  # days, to know their scatter
+_MIN_STEP = 0.02  # of the index; less is no sign of anything
+_DIM_SHARE = 0.3  # of min_irradiation: such days cannot be judged by, but help to date a change
 _MIN_AFTER = 2  # days; a change is not placed on the very last day, one day is noise
 
 
@@ -51,12 +55,20 @@ class Judgement:
     since: date
 
 
+@dataclass(frozen=True)
+class Baseline:
+    """What the array used to show: its median index, and how far below it a fall is beyond its own scatter."""
+
+    index: float
+    drop: float
+
+
 class Performance(Watch):
     """Median index of the last days of enough sun, against expectation and against the array's own past.
 
     It fires when (a) the median is below `low`, or (b) every one of the days is below its own baseline by half of
-    `drop`, their median and their energy-weighted mean by all of `drop`, and the arrays on the same weather station
-    did not fall with it; or (c) the last such day is below `outage`. It ends after `days` days above the level.
+    `drop`, their median and their sun-weighted mean by all of `drop` and by `scatter`, and the arrays on the same
+    weather station did not fall with it; or (c) the last such day is below `outage`. It ends after `days` days above the level.
     """
 
     kind: Literal["performance"]
@@ -64,6 +76,7 @@ class Performance(Watch):
     clear: float = Field(0.95, gt=0.0, description="index above which it is well again")
     outage: float = Field(0.50, ge=0.0, description="one day below this is enough")
     drop: Share = Field(0.06, description="relative fall against the array's own baseline")
+    scatter: float = Field(2.0, ge=0.0, description="and by this many robust standard deviations of the baseline days")
     recovered: Share = Field(0.96, description="share of the baseline above which a fallen array is well again")
     days: int = Field(3, ge=1, description="days of enough sun that are judged together")
     within_days: int = Field(14, ge=3, description="calendar days in which they must lie")
@@ -109,6 +122,9 @@ class Performance(Watch):
 
     def sun_days(self, facts: Facts, entity: str, last: date) -> list[SunDay]:
         """Return the days that may be judged, oldest first, all on the newest one's irradiance source."""
+        return [d for d in self._days_with_sun(facts, entity, last) if d.sun > self.min_irradiation]
+
+    def _days_with_sun(self, facts: Facts, entity: str, last: date) -> list[SunDay]:
         days = [d for each in days_back(last, self.lookback_days) if (d := self._sun_day(facts, entity, each))]
         return [d for d in days if d.rung == days[-1].rung]
 
@@ -118,7 +134,7 @@ class Performance(Watch):
         expected = facts.days.at(Scope.ARRAY, entity, "expected_kwh", day)
         reasons = index.reasons | sun.reasons | expected.reasons
         fit = index.coverage >= self.min_coverage and math.isfinite(index.value) and not reasons & _UNFIT
-        if not fit or Reason.RUNG_CLEAR_SKY in reasons or not sun.value > self.min_irradiation:
+        if not fit or Reason.RUNG_CLEAR_SKY in reasons or not sun.value > _DIM_SHARE * self.min_irradiation:
             return None
         return SunDay(day, index.value, sun.value, reasons & _RUNGS)
 
@@ -126,16 +142,15 @@ class Performance(Watch):
         recent = sunny[-self.days :]
         index = median(d.index for d in recent)
         baseline = self._baseline(sunny)
-        fell = baseline is not None and _depth(recent, baseline) > self.drop
-        alone = fell and baseline is not None and self._fell_alone(facts, entity, recent, baseline)
-        lost = alone and all(d.index < (1 - self.drop / 2) * (baseline or 0.0) for d in recent)
+        fell = baseline is not None and _depth(recent, baseline) > baseline.drop
         out = recent[-1].index < self.outage
-        if not (index < self.low or lost or out):
+        if not (index < self.low or out or (fell and baseline and self._clearly_fell(facts, entity, recent, baseline))):
             return None
         if baseline is not None and (fell or out):
             # Its own past tells best what it should yield; never so low that `low` would fire again at once.
-            level = max(self.recovered * baseline, self.low + 0.02)
-            return Judgement(True, index, baseline, level, _change_day(sunny) if fell else recent[-1].day)
+            level = max(self.recovered * baseline.index, self.low + 0.02)
+            began = _change_day(self._days_with_sun(facts, entity, recent[-1].day))
+            return Judgement(True, index, baseline.index, level, began if fell else recent[-1].day)
         since = recent[-1].day if out and index >= self.low else self._first_low_day(sunny)
         return Judgement(True, index, 1.0, self.clear, since)
 
@@ -146,20 +161,30 @@ class Performance(Watch):
         reference = text_number(alert, "reference_index") or 1.0
         return Judgement(not well, median(d.index for d in recent), reference, level, since)
 
-    def _baseline(self, sunny: Sequence[SunDay]) -> float | None:
+    def _baseline(self, sunny: Sequence[SunDay]) -> Baseline | None:
         first = sunny[-self.days].day
         before = [d for d in sunny[: -self.days] if (first - d.day).days <= self.baseline_within_days]
-        chosen = before[-self.baseline_days :]
-        return median(d.index for d in chosen) if len(chosen) >= self.baseline_min else None
+        chosen = [d.index for d in before[-self.baseline_days :]]
+        if len(chosen) < self.baseline_min:
+            return None
+        usual = median(chosen)
+        scatter = _SD_OF_MAD * median(abs(v - usual) for v in chosen) / usual if usual > 0 else math.inf
+        return Baseline(usual, max(self.drop, self.scatter * scatter))
 
-    def _fell_alone(self, facts: Facts, entity: str, recent: Sequence[SunDay], baseline: float) -> bool:
-        """Say whether the array fell clearly deeper than its peers: a fall of all of them is the sensor's or the sky's."""
+    def _clearly_fell(self, facts: Facts, entity: str, recent: Sequence[SunDay], baseline: Baseline) -> bool:
+        """Say whether every day is low, and the array fell clearly deeper than its peers did.
+
+        A fall of all arrays on one weather station is the sensor's or the sky's.
+        """
+        if any(d.index >= (1 - baseline.drop / 2) * baseline.index for d in recent):
+            return False
         days = {d.day for d in recent}
         falls = []
         for peer in _peers(facts.park, entity, recent[-1].day):
             sunny = self.sun_days(facts, peer, recent[-1].day)
-            if {d.day for d in sunny[-self.days :]} == days and (base := self._baseline(sunny)) is not None:
-                falls.append(_depth(sunny[-self.days :], base))
+            usual = self._baseline(sunny) if {d.day for d in sunny[-self.days :]} == days else None
+            if usual is not None:
+                falls.append(_depth(sunny[-self.days :], usual))
         return not falls or _depth(recent, baseline) - median(falls) > self.drop / 2
 
     def _first_low_day(self, sunny: Sequence[SunDay]) -> date:
@@ -170,26 +195,35 @@ class Performance(Watch):
         return next(d.day for d in sunny[end - self.days :] if d.index < self.low)
 
 
-def _depth(recent: Sequence[SunDay], baseline: float) -> float:
+def _depth(recent: Sequence[SunDay], baseline: Baseline) -> float:
     """Return how far the days lie below the baseline (1), by their median or their weighted mean, whichever is less.
 
     The median withstands one odd day; the mean, weighted by sun, withstands two dim ones.
     """
     mean = sum(d.index * d.sun for d in recent) / sum(d.sun for d in recent)
-    return 1.0 - max(median(d.index for d in recent), mean) / baseline
+    return 1.0 - max(median(d.index for d in recent), mean) / baseline.index
 
 
-def _change_day(sunny: Sequence[SunDay]) -> date:
-    """Return the first day after the change of level that fits best (least squares, weighted by sun)."""
+def _change_day(days: Sequence[SunDay]) -> date:
+    """Return the day on which the level fell: the split into two levels that fits best (least squares, weighted by sun).
 
-    def misfit(days: Sequence[SunDay]) -> float:
-        weight = sum(d.sun for d in days)
-        mean = sum(d.index * d.sun for d in days) / weight
-        return sum(d.sun * (d.index - mean) ** 2 for d in days)
+    A fault in the middle of a day leaves that day between the levels; it counts as the first one where it is lower
+    than the days before it scatter.
+    """
+    splits = range(1, len(days) - _MIN_AFTER + 1)
+    best = min(splits, key=lambda k: _misfit(days[:k]) + _misfit(days[k:]))
+    if best > _MIN_BEFORE:
+        before = [d.index for d in days[: best - 1]]
+        usual = median(before)
+        scatter = _SD_OF_MAD * median(abs(v - usual) for v in before)
+        if days[best - 1].index < usual - max(2 * scatter, _MIN_STEP):
+            return days[best - 1].day
+    return days[best].day
 
-    splits = range(1, len(sunny) - _MIN_AFTER + 1)
-    best = min(splits, key=lambda k: misfit(sunny[:k]) + misfit(sunny[k:]))
-    return sunny[best].day
+
+def _misfit(days: Sequence[SunDay]) -> float:
+    mean = sum(d.index * d.sun for d in days) / sum(d.sun for d in days)
+    return sum(d.sun * (d.index - mean) ** 2 for d in days)
 
 
 def _peers(park: Park, entity: str, day: date) -> list[str]:

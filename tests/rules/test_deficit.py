@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+RULE = "deficit_day"
+D13, D14, D15, D16 = (date(2026, 11, d) for d in (13, 14, 15, 16))
+
+
+def test_a_winter_day_as_planned_is_no_news(world) -> None:
+    world.store.balance(D13, net=-400.0, plan=-380.0)
+    assert world.walk([D13], RULE) == ["-"]
+
+
+def test_worse_than_planned_by_more_than_a_tenth_of_the_load_is(world) -> None:
+    world.store.balance(D13, net=-480.0, plan=-380.0)  # exactly the margin
+    world.store.balance(D14, net=-481.0, plan=-380.0)
+    world.store.balance(D15, net=-300.0, plan=-380.0)
+    assert world.walk([D13, D14, D15], RULE) == ["-", "firing", "resolved"]
+    (alert,) = world.history(RULE)
+    assert (alert.severity, alert.value) == ("warning", -300.0)
+    assert alert.active_at.isoformat() == "2026-11-13T16:00:00+00:00"
+
+
+def test_small_parks_have_a_margin_of_20_kwh(world) -> None:
+    world.store.balance(D13, net=-29.0, plan=-10.0, load=50.0)
+    world.store.balance(D14, net=-31.0, plan=-10.0, load=50.0)
+    assert world.walk([D13, D14], RULE) == ["-", "firing"]
+
+
+def test_a_surplus_smaller_than_planned_is_no_deficit(world) -> None:
+    world.store.balance(D13, net=10.0, plan=500.0)
+    assert world.walk([D13], RULE) == ["-"]
+
+
+def test_without_a_plan_a_short_day_is_information(world) -> None:
+    world.store.balance(D13, net=-90.0)
+    world.store.balance(D14, net=-110.0)
+    world.store.balance(D15, net=-600.0, plan=-100.0)
+    assert world.walk([D13, D14], RULE) == ["-", "firing"]
+    assert (world.open(RULE).severity, world.open(RULE).params["beyond_kwh"]) == ("info", "")
+    world.walk([D15], RULE)
+    assert (world.open(RULE).severity, world.open(RULE).params["beyond_kwh"]) == ("warning", pytest.approx(500.0))
+
+
+def test_thin_data_are_not_judged_and_hold(world) -> None:
+    world.store.balance(D13, net=-500.0, plan=-100.0, coverage=0.89)
+    world.store.balance(D14, net=-500.0, plan=-100.0, coverage=0.9)
+    world.store.balance(D15, net=float("nan"), plan=-100.0)
+    world.store.balance(D16, net=-100.0, plan=-100.0)
+    assert world.walk([D13, D14, D15, D16], RULE) == ["-", "firing", "firing", "resolved"]
+
+
+def test_the_margin_can_be_set_for_a_park(make_world) -> None:
+    world = make_world(rules={"params": {"deficit_day": {"margin_share": 0.5, "margin_kwh": 600}}})
+    world.store.balance(D13, net=-699.0, plan=-100.0)
+    world.store.balance(D14, net=-701.0, plan=-100.0)
+    assert world.walk([D13, D14], RULE) == ["-", "firing"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "active_at"),
+    [
+        ("Europe/Berlin", date(2026, 10, 25), "2026-10-24T22:00:00+00:00"),  # 25 hours
+        ("Europe/Berlin", date(2026, 3, 29), "2026-03-28T23:00:00+00:00"),  # 23 hours
+    ],
+)
+def test_days_on_which_the_clock_changes(make_world, zone: str, day: date, active_at: str) -> None:
+    world = make_world(timezone=zone)
+    world.store.balance(day, net=-500.0, plan=-100.0)
+    assert world.walk([day], RULE) == ["firing"]
+    assert world.open(RULE).active_at.isoformat() == active_at

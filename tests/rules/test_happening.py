@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from core.quality import Event
+
+NOON = datetime(2026, 11, 13, 4, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def test_a_replaced_meter_is_asked_for_until_a_fortnight_has_passed(world) -> None:
+    at = NOON - DAY
+    world.state.happened = [Event("hall-a", "reset", at, at, {"before": 9000.0, "after": 1.5})]
+    engine = world.engine()
+    engine.evaluate(NOON)
+    alert = world.open("meter_replaced")
+    assert (alert.entity, alert.active_at, alert.severity) == ("hall-a", at, "warning")
+    assert (alert.params["before"], alert.params["after"]) == (9000.0, 1.5)
+    engine.evaluate(at + 14 * DAY)
+    assert world.open("meter_replaced").state == "firing"
+    engine.evaluate(at + 14 * DAY + timedelta(minutes=1))
+    assert world.history("meter_replaced")[0].state == "resolved"
+
+
+def test_a_change_written_in_the_park_file_answers_it(world) -> None:
+    # hall-b has a new device from 1 October, local time, on.
+    change = datetime(2026, 9, 30, 16, 0, tzinfo=UTC)
+    near, far = change + timedelta(hours=20), change + 5 * DAY
+    world.state.happened = [Event("hall-b", "replaced", near, near, {})]
+    world.engine().evaluate(change + 6 * DAY)
+    assert world.history("meter_replaced") == []
+    world.state.happened.append(Event("hall-b", "replaced", far, far, {}))
+    world.engine().evaluate(change + 6 * DAY)
+    assert world.open("meter_replaced").active_at == far
+
+
+def test_a_faulty_sensor_is_information(world) -> None:
+    world.state.happened = [Event("weather", "sensor_fault", NOON - DAY, NOON - DAY / 2, {"what": "GHI/POA"})]
+    world.engine().evaluate(NOON)
+    alert = world.open("sensor_fault")
+    assert (alert.entity, alert.severity, alert.params["what"]) == ("weather", "info", "GHI/POA")
+
+
+def test_replay_gives_past_events_their_own_time(world) -> None:
+    at = NOON - 40 * DAY
+    world.state.happened = [Event("hall-a", "replaced", at, at, {})]
+    world.engine().replay(NOON - 60 * DAY, NOON)
+    (alert,) = world.history("meter_replaced")
+    assert (alert.state, alert.active_at, alert.fired_at) == ("resolved", at, at)
+    assert alert.resolved_at == at + 14 * DAY + timedelta(seconds=1)
