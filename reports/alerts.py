@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from core.park import valid_one
 from core.store import AlertRecord
@@ -12,9 +13,8 @@ from reports.figures import NAN, Figure, computed
 from reports.report import AlertLine
 from reports.source import Source
 
-# Parameters in which a rule says how much energy an alert is about, from its first day on, in kWh.
+# Parameters in which a rule says what an alert cost, from its first day to its last observation.
 LOST = "lost_kwh"
-ENERGY_PARAMETERS = (LOST, "deficit_kwh", "short_kwh")
 MONEY = "lost_money"
 
 
@@ -30,8 +30,10 @@ def is_pv(source: Source, line: AlertLine) -> bool:
 
 
 def _line(source: Source, record: AlertRecord, say: AlertSpeaker) -> AlertLine:
-    zh, en = say(record, Language.ZH), say(record, Language.EN)
     ended = record.resolved_at if record.resolved_at is not None and record.resolved_at <= source.as_of else None
+    # What ended only after the month is told as it stood then: open.
+    told = record if ended else replace(record, state="firing", resolved_at=None)
+    zh, en = say(told, Language.ZH), say(told, Language.EN)
     seconds = ((ended or source.as_of) - max(record.active_at, source.start)).total_seconds()
     lost = _energy(record)
     return AlertLine(
@@ -60,12 +62,9 @@ def _name(source: Source, entity: str) -> Text:
 
 
 def _energy(record: AlertRecord) -> Figure:
-    """Return the energy in kWh that the rule put a number on; unknown where it did not."""
-    for name in ENERGY_PARAMETERS:
-        value = _param(record, name)
-        if math.isfinite(value):
-            return Figure(value, "kWh", basis=f"alert:{record.rule}/{name}")
-    return Figure(NAN, "kWh")
+    """Return the energy in kWh that the rule says was lost; unknown where it did not put a number on it."""
+    value = _param(record, LOST)
+    return Figure(value, "kWh", basis=f"alert:{record.rule}/{LOST}" if math.isfinite(value) else "")
 
 
 def _money(source: Source, record: AlertRecord, lost: Figure) -> Figure:
@@ -75,7 +74,7 @@ def _money(source: Source, record: AlertRecord, lost: Figure) -> Figure:
     told = _param(record, MONEY)
     if math.isfinite(told):
         return Figure(told, str((record.params or {}).get("currency", currency)), basis=f"alert:{record.rule}/{MONEY}")
-    if tariff is None or not math.isfinite(_param(record, LOST)):
+    if tariff is None or not lost.known:
         return Figure(NAN, currency)
     return computed(lost.value * tariff.import_per_kwh, currency, "energy*import_per_kwh", (lost,))
 

@@ -9,6 +9,7 @@ from typing import Any
 from core.text import Language
 from reports.figures import NAN
 from reports.numbers import MINUS, fixed, percentage, portion
+from reports.pv import QUARTERS
 from reports.report import MonthlyReport
 from reports.wording import word
 
@@ -130,6 +131,9 @@ def heat_chart(report: MonthlyReport) -> Chart:
     heat = report.pv.heat
     top = max((v for row in heat.kw for v in row if math.isfinite(v)), default=0.0)
     scale = ticks(0.0, top, 4)
+    now = report.scope.as_of.astimezone(report.park.zone)
+    columns = (heat.last_hour - heat.first_hour) * QUARTERS
+    until = (now.hour - heat.first_hour) * QUARTERS + now.minute // (60 // QUARTERS)
     return {
         "first": heat.first_hour,
         "last": heat.last_hour,
@@ -137,6 +141,7 @@ def heat_chart(report: MonthlyReport) -> Chart:
         "scale": [fixed(v, 0 if scale[-1] >= TICKS else 1) for v in scale],
         "unit": "kW",
         "elapsed": len(report.energy.days),
+        "until": until if report.scope.partial else columns,  # what is to come of the last day is not missing
         "rows": [[_number(v) for v in row] for row in heat.kw],
     }
 

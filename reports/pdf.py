@@ -11,7 +11,7 @@ import typst
 from core.errors import ConfigError, Problem
 from core.text import Language
 from reports.report import MonthlyReport
-from reports.view import texts, view
+from reports.view import texts, unbroken, view
 
 FOLDER = Path(__file__).parent
 TEMPLATES = FOLDER / "templates"
@@ -24,7 +24,7 @@ def pdf_bytes(report: MonthlyReport, language: Language, digest: str) -> bytes:
 
     Raises ConfigError naming every character the report's font cannot show.
     """
-    data = view(report, language, digest)
+    data = unbroken(view(report, language, digest))
     _check(texts(data))
     content = typst.compile(
         TEMPLATES / "report.typ",

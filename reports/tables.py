@@ -100,7 +100,7 @@ def days(report: MonthlyReport, language: Language) -> Table:
     """One row per day and the sums of what can be summed."""
     stored = has_storage(report.park)
     names = ["generation_kwh", "import_kwh", "export_kwh", "load_kwh", "net_balance_kwh", "plan_net_balance_kwh"]
-    titles = ["generation", "import", "export", "load", "balance_short", "plan"]
+    titles = ["generation", "import", "export", "load_short", "balance_short", "plan"]
     if stored:
         names[3:3], titles[3:3] = ["discharge_kwh", "charge_kwh"], ["discharge", "charge"]
     out = _Builder()
@@ -186,8 +186,7 @@ def alerts(park: Park, lines: Sequence[AlertLine], language: Language) -> Table:
         words = "\n".join(p for p in (line.title.say(language), line.detail.say(language)) if p)
         until = word("open", language) if line.open else when(line.resolved_at, park.zone, "%m-%d %H:%M")
         out.add(
-            when(line.active_at, park.zone, "%m-%d %H:%M"),
-            until,
+            f"{when(line.active_at, park.zone, '%m-%d %H:%M')}\n{until}",
             f"{fixed(line.hours, 1)} h",
             line.entity_name.say(language),
             words,
@@ -196,10 +195,9 @@ def alerts(park: Park, lines: Sequence[AlertLine], language: Language) -> Table:
             money(line.money),
         )
     columns = [
-        Column(word("since", language), "left"),
-        Column(word("until", language), "left"),
+        Column(word("from_until", language), "left"),
         Column(word("duration", language)),
-        Column(word("where", language), "left"),
+        Column(word("where", language), "left", 0.32),
         Column(word("what", language), "left", 1),
         Column(word("severity", language), "left"),
         Column(f"{word('lost', language)} kWh"),

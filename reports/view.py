@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from typing import Any
 
-from core.text import MISSING, Language, Text
+from core.text import MISSING, Language
 from core.verdict import MIN_COVERAGE, TIER_WORDS, Tier
 from reports import charts, tables
 from reports.figures import Figure
@@ -20,12 +21,11 @@ View = dict[str, Any]  # Any: handed to the template as JSON
 
 def view(report: MonthlyReport, language: Language, digest: str) -> View:
     """Put the whole report into finished words and numbers of one language."""
-    s = report.scope
     return {
         "language": language.value,
         "words": {key: word(key, language) for key in TEMPLATE_WORDS},
         "title": _title(report, language),
-        "empty": s.empty,
+        "empty": report.scope.empty,
         "footer": _footer(report, language),
         "verdict": _verdict(report.headline, language),
         "five": _five(report, language),
@@ -153,7 +153,7 @@ def _provenance(report: MonthlyReport, language: Language, digest: str) -> list[
         (word("generated_at", language), when(s.generated_at, zone)),
         (word("version", language), f"Parkwatt {s.version}"),
         (word("configuration", language), s.configuration or MISSING),
-        (word("governing", language), governing or MISSING),
+        (word("governing", language), governing or word("no_configuration", language)),
         (word("digest", language), digest),
     ]
 
@@ -206,6 +206,18 @@ def _remarks(report: MonthlyReport, language: Language) -> View:
     }
 
 
+_QUANTITY = re.compile(r"(?<=\d) (?=(kWh|MWh|kW|kgCO2|tCO2|%|h|CNY)(?!\w))")
+
+
+def unbroken(part: Any) -> Any:  # Any: a view is JSON
+    """Keep every number and its unit on one line."""
+    if isinstance(part, str):
+        return _QUANTITY.sub("\u00a0", part)
+    if isinstance(part, dict):
+        return {key: unbroken(value) for key, value in part.items()}
+    return [unbroken(value) for value in part] if isinstance(part, list | tuple) else part
+
+
 def texts(view: object, path: str = "") -> list[tuple[str, str]]:
     """Return every text of a view with the place it stands in."""
     if isinstance(view, str):
@@ -215,6 +227,3 @@ def texts(view: object, path: str = "") -> list[tuple[str, str]]:
     if isinstance(view, list | tuple):
         return [t for n, value in enumerate(view) for t in texts(value, f"{path}[{n}]")]
     return []
-
-
-__all__ = ["Text", "texts", "view"]

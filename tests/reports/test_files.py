@@ -40,7 +40,7 @@ def report_of(park, state=None, **options):
 def pages_of(path: Path) -> list[str]:
     program = need("pdftotext", "poppler-utils")
     text = subprocess.run([program, "-layout", str(path), "-"], capture_output=True, check=True, text=True).stdout
-    return text.split("\f")[:-1]
+    return text.replace("\u00a0", " ").split("\f")[:-1]
 
 
 @pytest.fixture
