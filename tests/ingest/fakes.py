@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -77,8 +78,6 @@ class FastClock:
         return self._now
 
     def monotonic_s(self) -> float:
-        import time
-
         return time.monotonic()
 
     def advance(self, delta: timedelta) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
-from tests.conftest import accepts, need, wait_for
 
 from core.errors import ConfigError
 from ingest.broker import ChildBroker
+from tests.conftest import accepts, need, wait_for
 
 KINDS = ["mosquitto", "amqtt"]
 

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import ConfigError
+from ingest.templates import load_template, load_templates
+
+GOOD = """
+template: acme
+blocks:
+  all:
+    - {quantity: active_power_kw, path: p.total, unit: W, negate: true}
+messages:
+  - {topic: "acme/{device}/data", read: {all: ""}, time: {path: t, forms: [epoch]}}
+"""
+
+
+def test_a_folder_of_the_operators_own_adds_templates(tmp_path: Path) -> None:
+    (tmp_path / "acme.yaml").write_text(GOOD)
+    (tmp_path / "notes.txt").write_text("no template")
+    assert sorted(load_templates(tmp_path)) == ["acme", "json", "shelly-gen2-em", "tasmota-energy"]
+    assert load_templates(tmp_path)["acme"].blocks["all"][0].scale == (-1, 1000)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("active_power_kw", "active_power", "did you mean active_power_kw"),
+        ("unit: W", "unit: kWh", "must be one of kW, W, MW"),
+        ("acme/{device}/data", "acme/data", "holds {device} once"),
+        ("acme/{device}/data", "acme/{device}/#", "no wildcards"),
+        ("acme/{device}/data", "acme/x{device}/data", "as a whole level"),
+        ("{all: ", "{other: ", "there is no block other"),
+        ('read: {all: ""}', "own_names: false", "either read or own_names"),
+        ("forms: [epoch]", "forms: [unix]", "forms"),
+        ("negate: true", "negat: true", "Extra inputs"),
+        ("template: acme", "template: other", "the file's name asks for acme"),
+        ("blocks:", "blocks: [", "cannot be read"),
+        ("unit: W,", "total: sum, unit: W,", "needs channels"),
+    ],
+)
+def test_a_faulty_template_is_told_with_its_file(tmp_path: Path, old: str, new: str, complaint: str) -> None:
+    (tmp_path / "acme.yaml").write_text(GOOD.replace(old, new))
+    with pytest.raises(ConfigError) as fault:
+        load_templates(tmp_path)
+    assert "acme.yaml" in str(fault.value)
+    assert complaint in str(fault.value)
+
+
+def test_load_template_names_the_nearest() -> None:
+    assert load_template("json").topics == ("parkwatt/{device}/telemetry",)
+    with pytest.raises(ConfigError, match="did you mean tasmota-energy"):
+        load_template("tasmota-enrgy")
