@@ -24,7 +24,7 @@ from rules.facts import (
 )
 from rules.library_file import load_rules
 from rules.lifecycle import AlertState, step
-from rules.replay import merge, replayed
+from rules.replay import WARM_UP, merge, replayed
 from rules.rule import Rule
 
 _JUDGED_DAY = "rules:judged_day"
@@ -70,8 +70,9 @@ class RuleEngine:
         if judged is not None:
             end = max(end, judged_at(judged, self._park.zone))
         last_day = closed_day(end, self._park.zone)
-        facts = self._facts(day_of(start, self._park.zone), last_day, end, None)
-        found = replayed(self._rules, facts, start, end)
+        earlier = start - WARM_UP
+        facts = self._facts(day_of(earlier, self._park.zone), last_day, end, None)
+        found = [a for a in replayed(self._rules, facts, earlier, end) if not a.resolved_at or a.resolved_at >= start]
         self._state.save_alerts(merge(found, self._state.alerts(since=start)))
         self._remember(last_day)
         return found

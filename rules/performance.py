@@ -29,6 +29,7 @@ _RUNGS = frozenset({Reason.RUNG_POA.value, Reason.RUNG_GHI.value, Reason.RUNG_CL
 _UNFIT = frozenset({Reason.SENSOR_FAULT.value, Reason.PARTIAL.value})
 _SD_OF_MAD = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
 _MIN_BEFORE = 5  # days, to know their scatter
+_BEYOND_SCATTER = 2.5  # robust standard deviations
 _MIN_STEP = 0.02  # of the index; less is no sign of anything
 _DIM_SHARE = 0.3  # of min_irradiation: such days cannot be judged by, but help to date a change
 _MIN_AFTER = 2  # days; a change is not placed on the very last day, one day is noise
@@ -216,7 +217,7 @@ def _change_day(days: Sequence[SunDay]) -> date:
         before = [d.index for d in days[: best - 1]]
         usual = median(before)
         scatter = _SD_OF_MAD * median(abs(v - usual) for v in before)
-        if days[best - 1].index < usual - max(2 * scatter, _MIN_STEP):
+        if days[best - 1].index < usual - max(_BEYOND_SCATTER * scatter, _MIN_STEP):
             return days[best - 1].day
     return days[best].day
 

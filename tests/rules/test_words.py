@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from core.store import AlertRecord
+from core.text import Language
+from rules.library_file import library_rules
+from rules.words import fill, speaker
+
+AT = datetime(2026, 11, 12, 16, 0, tzinfo=UTC)
+PARAMS: dict[str, dict[str, float | str]] = {
+    "deficit_day": {
+        "day": "2026-11-13",
+        "deficit_kwh": 412.3,
+        "plan_kwh": -150.2,
+        "beyond_kwh": 262.1,
+        "load_kwh": 2143.0,
+        "generation_kwh": 1730.7,
+        "expected_kwh": 1801.0,
+    },
+    "self_sufficiency_month": {
+        "month": "2026-11",
+        "day": "2026-11-13",
+        "tier": "red",
+        "ratio": 0.321,
+        "target_ratio": 0.5,
+        "short_kwh": 11432.0,
+    },
+    "pv_below_expectation": {
+        "since_day": "2026-11-13",
+        "index": 0.893,
+        "reference_index": 1.004,
+        "shortfall_share": 0.111,
+        "lost_kwh": 240.3,
+        "lost_money": 173.0,
+        "currency": "CNY",
+        "days": 3.0,
+    },
+    "pv_below_clear_sky": {"since_day": "2026-11-13", "index": 0.71, "days": 14.0},
+    "meter_silent": {"since_at": "2026-11-13T02:05:00+00:00", "silent_minutes": 200.0, "device": "inv-a"},
+    "park_silent": {"since_at": "2026-11-13T02:05:00+00:00", "silent_minutes": 45.2},
+    "meter_replaced": {"event_at": "2026-11-13T02:05:00+00:00", "before": 91234.5, "after": 2.0, "code": "replaced"},
+    "sensor_fault": {"event_at": "2026-11-13T02:05:00+00:00", "what": "GHI/POA", "code": "sensor_fault"},
+}
+TITLES = {
+    "deficit_day": (
+        "11 月 13 日距净零差 412 kWh，比计划差 262 kWh",
+        "13 November: 412 kWh short of net zero, 262 kWh worse than planned",
+    ),
+    "self_sufficiency_month": (
+        "11 月至今自给率 32.1 %，目标 50.0 %：未达标",
+        "November so far: self-sufficiency 32.1 %, target 50.0 % (below target)",
+    ),
+    "pv_below_expectation": (
+        "车棚：发电低于应发 11 %，自 11 月 13 日起，少发约 240 kWh（约 173 元）",
+        "Car park: 11 % below what it should yield since 13 November, about 240 kWh lost (about CNY 173)",
+    ),
+    "pv_below_clear_sky": (
+        "车棚：14 天里最好的一天也只有晴空发电量的 0.71",
+        "Car park: even the best of 14 days reached only 0.71 of clear-sky energy",
+    ),
+    "meter_silent": (
+        "A 楼屋顶光伏：自 11 月 13 日 10:05起没有数据",
+        "Roof A: no data since 13 November, 10:05",
+    ),
+    "park_silent": (
+        "小园区：自 11 月 13 日 10:05起所有设备都没有数据",
+        "Small park: no device has reported since 13 November, 10:05",
+    ),
+    "meter_replaced": (
+        "A 馆：电表读数归零或跳变，是否换过电表？",
+        "Hall A: the register jumped. Was the meter replaced?",
+    ),
+    "sensor_fault": ("气象站：传感器数据不可信（GHI/POA）", "Weather station: the sensor is not credible (GHI/POA)"),
+}
+ENTITIES = {
+    "pv_below_expectation": "car-park",
+    "pv_below_clear_sky": "car-park",
+    "meter_silent": "pv-a",
+    "meter_replaced": "hall-a",
+    "sensor_fault": "weather",
+}
+RULES = [r.id for r in library_rules()]
+
+
+def alert(rule: str, state: str = "firing", **changes: object) -> AlertRecord:
+    params = {**PARAMS.get(rule, {}), **changes}
+    return AlertRecord(f"{rule}/e", rule, ENTITIES.get(rule, "small"), "warning", state, AT, fired_at=AT, params=params)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_speaks_both_languages(world, rule: str) -> None:
+    say = speaker(world.park)
+    titles = tuple(say(alert(rule), language).title for language in (Language.ZH, Language.EN))
+    assert titles == TITLES[rule]
+    for language in Language:
+        for state in ("firing", "resolved"):
+            words = say(alert(rule, state), language)
+            for text in (words.title, words.detail, words.advice):
+                assert text
+                assert not set(text) & set("{}[]–")
+                assert any("一" <= c <= "鿿" for c in text) == (language is Language.ZH)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_can_speak_without_any_parameter(world, rule: str) -> None:
+    bare = AlertRecord(f"{rule}/e", rule, "unknown", "info", "firing", AT)
+    for language in Language:
+        words = speaker(world.park)(bare, language)
+        assert not set(words.title + words.detail + words.advice) & set("{}[]")
+
+
+def test_details_and_ends(world) -> None:
+    say = speaker(world.park)
+    assert say(alert("deficit_day"), Language.ZH).detail == (
+        "当日用电 2,140 kWh，光伏发电 1,730 kWh（应发 1,800 kWh）；计划净余额 -150 kWh。"
+    )
+    assert say(alert("self_sufficiency_month"), Language.EN).detail == (
+        "As of 13 November, another 11.4 MWh of consumption would have had to come from own PV to be on target."
+    )
+    assert say(alert("meter_silent"), Language.ZH).detail == "设备 inv-a 已有 3 小时 20 分钟没有上报。"
+    assert say(alert("pv_below_expectation", "resolved"), Language.EN).title == (
+        "Car park: yield is back to normal; since 13 November about 240 kWh was lost (about CNY 173)"
+    )
+
+
+def test_what_is_not_known_is_left_out(world) -> None:
+    say = speaker(world.park)
+    no_plan = alert("deficit_day", plan_kwh="", beyond_kwh="", expected_kwh=float("nan"))
+    assert say(no_plan, Language.EN).title == "13 November: 412 kWh short of net zero"
+    assert say(no_plan, Language.EN).detail == "Consumption 2,140 kWh, PV generation 1,730 kWh."
+    unpriced = alert("pv_below_expectation", lost_money="")
+    assert say(unpriced, Language.ZH).title.endswith("少发约 240 kWh")
+
+
+def test_an_alert_of_a_rule_that_is_gone_or_off_still_has_words(make_world) -> None:
+    say = speaker(make_world(rules={"disable": ["deficit_day"]}).park)
+    assert say(alert("deficit_day"), Language.EN).title == TITLES["deficit_day"][1]
+    assert say(alert("old_rule"), Language.ZH).title == "小园区：规则 old_rule 已不存在"
+
+
+def test_own_rules_write_their_quantity(make_world, tmp_path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        "rules:\n  - id: dear\n    severity: info\n"
+        "    watch: {kind: threshold, scope: park, quantity: import_kwh, above: 500}\n"
+        "    text: {title: '{name}: {quantity} {value} > {bound}', detail: d, advice: a, resolved: r}\n"
+    )
+    say = speaker(make_world(rules={"files": [str(own)]}).park)
+    assert say(alert("dear", value=612.4, bound=500.0), Language.EN).title == "Small park: import 612 kWh > 500 kWh"
+
+
+def test_optional_parts_need_all_their_parameters() -> None:
+    known = {"a": "1", "b": "2"}
+    assert fill("{a}[ and {b}][ but {c} {a}][!]", known.get) == "1 and 2!"
+    assert fill("{c}", known.get) == "–"
