@@ -95,8 +95,8 @@ def method(source: Source, arrays: tuple[ArrayLine, ...]) -> Method:
 def _general_notes() -> tuple[Text, ...]:
     return (
         Text(
-            zh=f"缺失的数值以 – 表示，从不记为 0。完整率低于 {MIN_COVERAGE:.0%} 时不作判断。",
-            en=f"A missing value is written –, never 0. Below a coverage of {MIN_COVERAGE:.0%} nothing is judged.",
+            zh=f"缺失的数值以 – 表示，从不记为 0。完整率低于 {100 * MIN_COVERAGE:.0f} % 时不作判断。",
+            en=f"A missing value is written –, never 0. Below a coverage of {100 * MIN_COVERAGE:.0f} % nothing is judged.",
         ),
         Text(
             zh="数据中断期间电表读数之差为实测总量，其按时间的分布为估计；估计时段不用于能效指数。",
@@ -128,8 +128,8 @@ def _target_notes(source: Source) -> tuple[Text, ...]:
             tail = f" ({target.source})" if target.source else ""
             notes.append(
                 Text(
-                    zh=f"{words.zh}目标：≥ {target.green:.0%} 达标，≥ {target.yellow:.0%} 接近{tail}。",
-                    en=f"Target of {words.en}: {target.green:.0%} and above on target, {target.yellow:.0%} and above close{tail}.",
+                    zh=f"{words.zh}目标：≥ {100 * target.green:.0f} % 达标，≥ {100 * target.yellow:.0f} % 接近{tail}。",
+                    en=f"Target of {words.en}: {100 * target.green:.0f} % and above on target, {100 * target.yellow:.0f} % and above close{tail}.",
                 )
             )
     return tuple(notes)

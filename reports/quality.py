@@ -9,6 +9,7 @@ from core.park import Point
 from core.quality import Event
 from core.quantities import DERIVED, Kind, Scope
 from core.text import Language, Text
+from core.timebase import day_bounds
 from core.verdict import MIN_COVERAGE
 from core.words import event_words
 from reports.figures import NAN, Figure, computed
@@ -43,18 +44,25 @@ def _meter(source: Source, point: Point) -> MeterLine:
     names = _measured(source, point)
     days = {day: _worst(source, point, names, day) for day in source.days}
     by_day = tuple(days.get(day, Figure(NAN, "1")) for day in source.calendar)
-    coverage = tuple(f.coverage for f in by_day)
+    weights = [_elapsed(source, day) for day in source.days]
+    whole = [f for f, weight in zip(days.values(), weights, strict=True) if weight == 1]
     return MeterLine(
         id=point.id,
         name=point.name,
         role=point.role,
         devices=_devices(source, point),
-        coverage=_average([f.coverage for f in days.values()], "mean daily coverage"),
-        estimated=_average([f.estimated for f in days.values()], "mean daily estimated share"),
-        thin_days=sum(1 for f in days.values() if not f.coverage >= MIN_COVERAGE),
-        coverage_by_day=coverage,
+        coverage=_average([f.coverage for f in days.values()], weights, "mean of daily coverage"),
+        estimated=_average([f.estimated for f in days.values()], weights, "mean of daily estimated share"),
+        thin_days=sum(1 for f in whole if not f.coverage >= MIN_COVERAGE),
+        coverage_by_day=tuple(f.coverage for f in by_day),
         estimated_by_day=tuple(f.estimated for f in by_day),
     )
+
+
+def _elapsed(source: Source, day: date) -> float:
+    """Return the share of a local day that the report reaches to."""
+    start, end = day_bounds(day, source.park.zone)
+    return min(1.0, (source.as_of - start) / (end - start))
 
 
 def _measured(source: Source, point: Point) -> tuple[str, ...]:
@@ -69,11 +77,12 @@ def _worst(source: Source, point: Point, names: tuple[str, ...], day: date) -> F
     )
 
 
-def _average(shares: list[float], formula: str) -> Figure:
-    """Return the mean over elapsed days; a day of which nothing is stored counts as not measured."""
+def _average(shares: list[float], weights: list[float], formula: str) -> Figure:
+    """Return the mean over what has elapsed; a day of which nothing is stored counts as not measured."""
+    if all(math.isnan(s) for s in shares):
+        return Figure(NAN, "1", basis=f"computed:{formula}")
     known = [0.0 if math.isnan(s) else s for s in shares]
-    any_known = any(not math.isnan(s) for s in shares)
-    value = sum(known) / len(known) if any_known else NAN
+    value = math.fsum(s * w for s, w in zip(known, weights, strict=True)) / math.fsum(weights)
     return Figure(value, "1", value, NAN, f"computed:{formula}")
 
 

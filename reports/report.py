@@ -198,7 +198,7 @@ class MeterLine:
     devices: tuple[str, ...]
     coverage: Figure
     estimated: Figure
-    thin_days: int  # elapsed days below the share needed to judge
+    thin_days: int  # whole days below the share needed to judge
     coverage_by_day: tuple[float, ...]
     estimated_by_day: tuple[float, ...]
 
