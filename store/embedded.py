@@ -7,6 +7,7 @@ session time zone can touch them. The views `readings` and `slots` are for peopl
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from datetime import datetime
 from importlib import resources
@@ -55,6 +56,7 @@ class EmbeddedStore:
         self._readings = SeriesNames("reading_series", ("device", "quantity", "channel"))
         self._slots = SeriesNames("slot_series", _SLOT_NAMES)
         self._edges = Edges()
+        self._turn = threading.Lock()
         self._path = path
         self._file = DuckFile(path, memory_limit_mb, threads, self._prepare)
 
@@ -93,12 +95,13 @@ class EmbeddedStore:
         if incoming.empty:
             return 0
         starts = micros_of(incoming["start"])
-        with self._file.writing() as cursor:
-            entities = sorted(set(incoming["entity"]))
-            stored = self._stored(cursor, period, int(starts.min()), int(starts.max()) + 1, entities=entities)
-            changes = slot_changes(stored, incoming)
-            new = self._write_changes(cursor, period, changes) if len(changes.written) else {}
-        self._slots.remember(new)
+        with self._turn:
+            with self._file.writing() as cursor:
+                entities = sorted(set(incoming["entity"]))
+                stored = self._stored(cursor, period, int(starts.min()), int(starts.max()) + 1, entities=entities)
+                changes = slot_changes(stored, incoming)
+                new = self._write_changes(cursor, period, changes) if len(changes.written) else {}
+            self._slots.remember(new)
         return len(changes.written)
 
     def slots(
@@ -179,13 +182,15 @@ class EmbeddedStore:
         values = known(good["value"])
         times = micros_of(good["time"])
         flags = good["flags"].to_numpy()
-        with self._file.writing() as cursor:
-            series, new = self._readings.number(cursor, good)
-            columns = (series.astype("int32"), times, values, micros_of(good["received_at"]), flags)
-            # A frame is read in bulk, and NaN arrives as NULL.
-            cursor.register("batch", pd.DataFrame(dict(zip(RAW, columns, strict=True))))
-            cursor.execute("INSERT INTO reading SELECT * FROM batch")
-        self._readings.remember(new)
+        with self._turn:
+            with self._file.writing() as cursor:
+                series, new = self._readings.number(cursor, good)
+                columns = (series.astype("int32"), times, values, micros_of(good["received_at"]), flags)
+                # A frame is read in bulk, and NaN arrives as NULL.
+                cursor.register("batch", pd.DataFrame(dict(zip(RAW, columns, strict=True))))
+                cursor.execute("INSERT INTO reading SELECT * FROM batch")
+            # Known before the next writer chooses numbers, but not before they are on disk.
+            self._readings.remember(new)
         usable = ((flags & int(UNUSABLE)) == 0) & np.isfinite(values)
         self._edges.extend(series[usable], times[usable])
 
@@ -254,7 +259,7 @@ class EmbeddedStore:
 
 
 _CHANGED_DAYS = """
-    SELECT now.day FROM (SELECT time_us // 86400000000 AS day, count(*) AS rows FROM reading GROUP BY ALL) now
+    SELECT now.day FROM (SELECT time_us // 86400000000 AS day, count(*) AS rows FROM reading WHERE time_us >= 0 GROUP BY ALL) now
     LEFT JOIN compacted USING (day)
     WHERE now.day < ? AND now.rows IS DISTINCT FROM compacted.rows
     ORDER BY now.day

@@ -76,11 +76,7 @@ class InfluxStore:
             self._http.make_database()
 
     def append_readings(self, readings: pd.DataFrame) -> None:
-        good, bad = split_readings(readings_frame(readings))
-        unnameable = ~good["device"].map(line_protocol.storable_tag).astype(bool) | ~(
-            good["quantity"] + good["channel"]
-        ).map(line_protocol.storable_tag).astype(bool)
-        bad, good = pd.concat([bad, good[unnameable]]), good[~unnameable]
+        good, bad = split_readings(readings_frame(readings), line_protocol.storable_tag)
         # Within one batch the last line of a point wins.
         good = good.sort_values("received_at", kind="stable", ignore_index=True)
         refused, reason = self._write_readings(good)

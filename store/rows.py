@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
@@ -63,19 +64,24 @@ def group_rows(frame: pd.DataFrame, columns: tuple[str, ...]) -> tuple[list[tupl
     return keys, position.astype("int64")
 
 
-def split_readings(readings: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows that have a whole key, and those that no store can ever place."""
-    named = [readings[c].map(lambda v: isinstance(v, str)) for c in ("device", "quantity", "channel")]
+def split_readings(
+    readings: pd.DataFrame, nameable: Callable[[str], bool] = lambda _text: True
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows that have a whole key in names the store can hold, and those it can never place."""
     whole = (
-        readings["time"].notna()
-        & readings["received_at"].notna()
-        & named[0]
-        & named[1]
-        & named[2]
-        & (readings["device"] != "")
-        & (readings["quantity"] != "")
+        readings["time"].notna().to_numpy()
+        & readings["received_at"].notna().to_numpy()
+        & _accepted(readings["device"], lambda text: text != "" and nameable(text))
+        & _accepted(readings["quantity"], lambda text: text != "" and nameable(text))
+        & _accepted(readings["channel"], nameable)
     )
-    return readings[whole], readings[~whole]
+    return (readings, readings.iloc[:0]) if whole.all() else (readings[whole], readings[~whole])
+
+
+def _accepted(texts: pd.Series, accept: Callable[[str], bool]) -> npt.NDArray[np.bool_]:
+    code, distinct = pd.factorize(texts.to_numpy(dtype="object"))
+    # None and NaN have the code -1, which is the last place.
+    return np.array([*(isinstance(t, str) and accept(t) for t in distinct), False], dtype=bool)[code]
 
 
 def reading_keys(readings: pd.DataFrame) -> list[tuple[object, ...]]:

@@ -329,3 +329,17 @@ def test_several_threads_may_use_one_store(store, rows, slot_rows):
         list(threads.map(work, range(4)))
     assert len(store.readings(*ALWAYS)) == 32
     assert len(store.slots(Period.SLOT, *ALWAYS)) == 28
+
+
+def test_new_series_of_several_threads_do_not_get_in_each_others_way(store, rows):
+    def work(number: int) -> None:
+        for n in range(6):
+            store.append_readings(rows((n, float(number)), device=f"m{number}-{n}"))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, range(8)))
+    found = store.readings(*ALWAYS)
+    assert len(found) == 48
+    assert all(
+        device.startswith(f"m{value:.0f}-") for device, value in zip(found["device"], found["value"], strict=True)
+    )
