@@ -38,7 +38,7 @@ class WebhookSender:
             status = answer.status_code
             if status in _RETRY_STATUS or status >= 500:  # noqa: PLR2004 - HTTP's own border
                 raise Retryable(f"webhook at {self._host} answered {status}", _retry_after_s(answer))
-            if not answer.ok or answer.is_redirect:
+            if not 200 <= status < 300:  # noqa: PLR2004 - a redirect is no delivery either
                 raise Rejected(f"webhook at {self._host} answered {status}")
 
 
