@@ -23,6 +23,7 @@ from ingest.files import import_files
 from service.demo.faults import Fault, Faults, Replacement, Silence, StringLoss
 from service.demo.history import write_history
 from service.demo.plant import Plant, epoch_of
+from service.demo.simulate import plan as plan_of
 from service.demo.site import park_yaml
 from service.runner import catch_up, opened
 
@@ -63,14 +64,17 @@ class Outcome:
 
 
 def score(seed: int, folder: Path, faults: str | None = None) -> list[Outcome]:
-    """Run one seed and return its outcomes. `faults` is random or none; by default every fourth seed has none."""
+    """Run one seed and return its outcomes.
+
+    `faults` is random, demo or none; by default they are random, and every fourth seed has none.
+    """
     until = END - SEASON_STEP * (seed % SEASONS)
     text = park_yaml(until)
     config = folder / "PARK.yaml"
     config.write_text(text, encoding="utf-8")
     park = load_park(config)
     kind = faults or ("none" if seed % FAULTLESS_EVERY == 0 else "random")
-    plan = Faults.none() if kind == "none" else Faults.random(park, seed, epoch_of(park))
+    plan = plan_of(park, kind, seed)
     write_history(Plant(park, seed, plan), until, folder / "history.parquet")
     now = until + timedelta(minutes=5)
     with opened(park, ManualClock(now), text, "ingest", "serve") as runtime:
@@ -112,11 +116,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Plant faults in the demo park and see which are found.")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=1)
+    parser.add_argument("--faults", choices=("random", "demo", "none"), help="default: random, every fourth seed none")
     arguments = parser.parse_args(argv)
     outcomes: list[Outcome] = []
     for seed in range(arguments.first, arguments.first + arguments.seeds):
         with tempfile.TemporaryDirectory(prefix="parkwatt-score-") as folder:
-            outcomes += score(seed, Path(folder))
+            outcomes += score(seed, Path(folder), arguments.faults)
         sys.stderr.write(f"seed {seed} done\n")
     sys.stdout.write(table(outcomes) + "\n")
     return int(any(o.verdict != "found" for o in outcomes))

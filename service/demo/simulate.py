@@ -73,7 +73,7 @@ def _publish_until(
     return done
 
 
-def plan(park: Park, kind: str, seed: int, days: int) -> Faults:
+def plan(park: Park, kind: str, seed: int, days: int = HISTORY_DAYS) -> Faults:
     """Return the faults of a kind: demo, random or none."""
     start = epoch_of(park)
     if kind == "none":
