@@ -35,7 +35,7 @@ class Envelope(Watch):
         return self.days
 
     def quantities(self) -> Iterable[str]:
-        return ("energy_performance_index", "expected_kwh")
+        return ("energy_performance_index",)
 
     def entities(self, park: Park, at: datetime) -> list[str]:
         return list(dict.fromkeys(a.id for a in park.arrays if a.valid_at(at)))
@@ -57,6 +57,6 @@ class Envelope(Watch):
 
     def _index(self, facts: Facts, entity: str, day: date) -> float:
         index = facts.days.at(Scope.ARRAY, entity, "energy_performance_index", day)
-        expected = facts.days.at(Scope.ARRAY, entity, "expected_kwh", day)
-        clear_sky = Reason.RUNG_CLEAR_SKY in index.reasons | expected.reasons
-        return index.value if clear_sky and index.coverage >= self.min_coverage else math.nan
+        return (
+            index.value if Reason.RUNG_CLEAR_SKY in index.reasons and index.coverage >= self.min_coverage else math.nan
+        )

@@ -21,12 +21,11 @@ from core.quantities import Scope
 from core.store import AlertRecord
 from core.timebase import day_bounds, day_of
 from core.verdict import MIN_COVERAGE
-from rules.facts import Facts, Moment
+from rules.facts import DayValue, Facts, Moment
 from rules.lifecycle import MISSING, Observation
 from rules.watch import Watch, days_back, text_number
 
-_RUNGS = frozenset({Reason.RUNG_POA.value, Reason.RUNG_GHI.value, Reason.RUNG_CLEAR_SKY.value})
-_UNFIT = frozenset({Reason.SENSOR_FAULT.value, Reason.PARTIAL.value})
+_RUNGS = frozenset({Reason.RUNG_POA.value, Reason.RUNG_GHI.value})
 _SD_OF_MAD = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
 _MIN_BEFORE = 5  # days, to know their scatter
 _BEYOND_SCATTER = 2.5  # robust standard deviations
@@ -105,7 +104,7 @@ class Performance(Watch):
         judged = self._ongoing(recent, facts, alert) if alert else self._fresh(sunny, facts, entity)
         if judged is None or not (judged.active or alert):
             return Observation(active=False, value=median(d.index for d in recent))
-        loss = _loss_since(facts, entity, judged.since, moment.day, judged.reference)
+        loss = self._loss(facts, entity, judged, moment.day)
         return Observation(
             active=judged.active,
             value=judged.index,
@@ -132,12 +131,10 @@ class Performance(Watch):
     def _sun_day(self, facts: Facts, entity: str, day: date) -> SunDay | None:
         index = facts.days.at(Scope.ARRAY, entity, "energy_performance_index", day)
         sun = facts.days.at(Scope.ARRAY, entity, "irradiation_kwh_m2", day)
-        expected = facts.days.at(Scope.ARRAY, entity, "expected_kwh", day)
-        reasons = index.reasons | sun.reasons | expected.reasons
-        fit = index.coverage >= self.min_coverage and math.isfinite(index.value) and not reasons & _UNFIT
-        if not fit or Reason.RUNG_CLEAR_SKY in reasons or not sun.value > _DIM_SHARE * self.min_irradiation:
+        fit = _is_measured(index, self.min_coverage) and Reason.PARTIAL not in index.reasons
+        if not fit or not sun.value > _DIM_SHARE * self.min_irradiation:
             return None
-        return SunDay(day, index.value, sun.value, reasons & _RUNGS)
+        return SunDay(day, index.value, sun.value, index.reasons & _RUNGS)
 
     def _fresh(self, sunny: Sequence[SunDay], facts: Facts, entity: str) -> Judgement | None:
         recent = sunny[-self.days :]
@@ -154,6 +151,34 @@ class Performance(Watch):
             return Judgement(True, index, baseline.index, level, began if fell else recent[-1].day)
         since = recent[-1].day if out and index >= self.low else self._first_low_day(sunny)
         return Judgement(True, index, 1.0, self.clear, since)
+
+    def _loss(self, facts: Facts, entity: str, judged: Judgement, last: date) -> dict[str, float | str]:
+        """Return energy (kWh) and money lost from the fault's first day to `last`, both included.
+
+        lost = reference x expected - generated, over days whose index is measured well enough; `reference` is the
+        array's own index before the fault, 1 where it has none. Money at the price of the grid import that the lost
+        energy would have replaced.
+        """
+        should_kwh = lost_kwh = money = 0.0
+        currency = ""
+        for day in (judged.since + timedelta(days=n) for n in range((last - judged.since).days + 1)):
+            index, expected, made = (
+                facts.days.at(Scope.ARRAY, entity, q, day)
+                for q in ("energy_performance_index", "expected_kwh", "generation_kwh")
+            )
+            lost_today_kwh = judged.reference * expected.value - made.value
+            if not (_is_measured(index, self.min_coverage) and math.isfinite(lost_today_kwh)):
+                continue
+            should_kwh += judged.reference * expected.value
+            lost_kwh += lost_today_kwh
+            tariff = valid_one(facts.park.tariffs, day_bounds(day, facts.park.zone)[0])
+            if tariff:
+                money += lost_today_kwh * tariff.import_per_kwh
+                currency = tariff.currency
+        found: dict[str, float | str] = {"lost_kwh": max(0.0, lost_kwh)}
+        if should_kwh > 0:
+            found["shortfall_share"] = max(0.0, lost_kwh) / should_kwh
+        return found | ({"lost_money": max(0.0, money), "currency": currency} if currency else {})
 
     def _ongoing(self, recent: Sequence[SunDay], facts: Facts, alert: AlertRecord) -> Judgement:
         level = text_number(alert, "clear_index") or self.clear
@@ -234,26 +259,6 @@ def _peers(park: Park, entity: str, day: date) -> list[str]:
     return [a.id for a in arrays.values() if a.id != entity and a.weather == weather]
 
 
-def _loss_since(facts: Facts, entity: str, since: date, last: date, reference: float) -> dict[str, float | str]:
-    """Return energy (kWh) and money lost from `since` to `last`, both included.
-
-    lost = reference x expected - generated, over days where both are known; `reference` is the array's own index
-    before the fault, 1 where it has none. Money at the price of the grid import that the lost energy would have
-    replaced.
-    """
-    should_kwh = lost_kwh = money = 0.0
-    currency = ""
-    for day in (since + timedelta(days=n) for n in range((last - since).days + 1)):
-        expected, made = (facts.days.at(Scope.ARRAY, entity, q, day).value for q in ("expected_kwh", "generation_kwh"))
-        if not (math.isfinite(expected) and math.isfinite(made)):
-            continue
-        should_kwh += reference * expected
-        lost_kwh += reference * expected - made
-        tariff = valid_one(facts.park.tariffs, day_bounds(day, facts.park.zone)[0])
-        if tariff:
-            money += (reference * expected - made) * tariff.import_per_kwh
-            currency = tariff.currency
-    found: dict[str, float | str] = {"lost_kwh": max(0.0, lost_kwh)}
-    if should_kwh > 0:
-        found["shortfall_share"] = max(0.0, lost_kwh) / should_kwh
-    return found | ({"lost_money": max(0.0, money), "currency": currency} if currency else {})
+def _is_measured(index: DayValue, min_coverage: float) -> bool:
+    known = math.isfinite(index.value) and index.coverage >= min_coverage
+    return known and Reason.RUNG_CLEAR_SKY not in index.reasons

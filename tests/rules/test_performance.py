@@ -63,10 +63,10 @@ def test_missing_days_hold_it(world) -> None:
     assert seen[16:] == ["firing"] * 23 + ["resolved"]
 
 
-def test_days_of_low_coverage_or_a_faulty_sensor_do_not_count(world) -> None:
+def test_days_of_low_coverage_or_not_yet_over_do_not_count(world) -> None:
     lay(world, "roof-a", [*WELL, 0.80, 0.80, 0.80])
     world.store.array("roof-a", date(2026, 10, 16), 0.80, coverage=0.89)
-    world.store.array("roof-a", date(2026, 10, 17), 0.80, reasons="rung_poa sensor_fault")
+    world.store.array("roof-a", date(2026, 10, 17), 0.80, reasons="partial rung_poa")
     assert set(world.walk(days(17), RULE)) == {"-"}
 
 
