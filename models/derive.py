@@ -44,7 +44,9 @@ def derive(park: Park, points: Mapping[str, PointSeries], grid: Grid) -> Derived
     weather: dict[str, Mapping[str, SlotSeries]] = {}
     shown = dict(points)
     for point in park.by_role("weather"):
-        weather[point.id], faults = sensors.credible(point.id, points[point.id].gauges, sky, grid)
+        gauges = points[point.id].gauges
+        rise_k = plant.hottest_rise(park, point.id, gauges, sky, grid)
+        weather[point.id], faults = sensors.credible(point.id, gauges, rise_k, sky, grid)
         found.events.extend(faults)
         shown[point.id] = _with_faults(points[point.id], weather[point.id])
     for point in park.points:

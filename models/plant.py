@@ -57,6 +57,14 @@ def plant_of(
     return Plant(generation, expected, irradiation)
 
 
+def hottest_rise(park: Park, weather_id: str, gauges: Mapping[str, SlotSeries], sky: Sky, grid: Grid) -> Floats | None:
+    """Return how far cells are above air, in K, at the hottest of the arrays a weather point serves."""
+    first = next((p.id for p in park.by_role("weather")), None)
+    served = [a for a in park.arrays if (a.weather or first) == weather_id]
+    rises = [np.where(pv.exists_at(a, grid), pv.cell_rise(a, gauges, sky), 0.0) for a in served]
+    return np.max(rises, axis=0) if rises else None
+
+
 def slot_rows(park: Park, plant: Plant) -> Iterable[Row]:
     """Yield the series per slot of every array and the park's expectation."""
     for array_id in plant.expected:

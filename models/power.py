@@ -13,6 +13,9 @@ import numpy as np
 from core.quality import Reason
 from models.series import HOUR_US, SLOT_US, Floats, Ints, SlotSeries, bit, with_missing
 
+# Integrals are differences of long running sums; beyond these decimals they are noise, and noise is no new value.
+ENERGY_DECIMALS = 6
+SHARE_DECIMALS = 9
 GAP_TOLERANCE_US = 60_000_000  # spacing of one slot may jitter by a minute before it counts as a gap
 
 
@@ -83,12 +86,12 @@ def slot_energy(curve: Profile, edges_us: Ints, span_us: tuple[int, int]) -> tup
     the reason `from_power`; a slot in which no time is known is NaN.
     """
     positive, negative, known = (np.diff(a) for a in curve.at(np.clip(edges_us, *span_us)))
-    share = known / SLOT_US
+    share = np.round(known / SLOT_US, SHARE_DECIMALS)
     reasons = with_missing(np.where(known > 0, bit(Reason.FROM_POWER), 0), share)
     nothing = np.zeros(len(known))
     return (
-        SlotSeries(np.where(known > 0, positive, np.nan), share, nothing, reasons),
-        SlotSeries(np.where(known > 0, negative, np.nan), share, nothing, reasons),
+        SlotSeries(np.where(known > 0, np.round(positive, ENERGY_DECIMALS), np.nan), share, nothing, reasons),
+        SlotSeries(np.where(known > 0, np.round(negative, ENERGY_DECIMALS), np.nan), share, nothing, reasons),
     )
 
 
@@ -96,8 +99,8 @@ def slot_mean(curve: Profile, edges_us: Ints, span_us: tuple[int, int]) -> SlotS
     """Return the time-weighted mean per slot, over the known part of it, in the samples' own unit."""
     positive, negative, known = (np.diff(a) for a in curve.at(np.clip(edges_us, *span_us)))
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(known > 0, (positive - negative) * HOUR_US / known, np.nan)
-    share = known / SLOT_US
+        mean = np.where(known > 0, np.round((positive - negative) * HOUR_US / known, ENERGY_DECIMALS), np.nan)
+    share = np.round(known / SLOT_US, SHARE_DECIMALS)
     return SlotSeries(mean, share, np.zeros(len(known)), with_missing(np.zeros(len(known), dtype=np.int64), share))
 
 

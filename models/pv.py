@@ -117,6 +117,14 @@ def cell_temperature(array: Array, poa: Floats, air_c: Floats, wind_ms: Floats, 
     return np.where(windy, temperature.faiman(poa, air_c, wind_ms, u0=25.0, u1=6.84), cell)
 
 
+def cell_rise(array: Array, gauges: Mapping[str, SlotSeries], sky: Sky) -> Floats:
+    """Return how far the cells are above air temperature, in K, by the irradiance and wind that were measured."""
+    size = len(sky.zenith)
+    poa = plane_irradiance(array, gauges, sky).value
+    _, wind, _ = _air_and_wind(gauges, sky)
+    return cell_temperature(array, poa, np.zeros(size), wind, _measured(gauges.get("wind_speed_ms"), size))
+
+
 def ac_power(array: Array, poa: Floats, cell_c: Floats, years: Floats) -> Floats:
     """Return AC power in kW by PVWatts: DC, losses, ageing, inverter.
 

@@ -13,7 +13,7 @@ from enum import IntEnum
 import numpy as np
 
 from core.quality import Reason
-from models.power import Profile, gap_limit_us
+from models.power import SHARE_DECIMALS, Profile, gap_limit_us
 from models.series import HOUR_US, SLOT_US, Bools, Floats, Ints, SlotSeries, bit, with_missing
 
 HEADROOM = 1.2  # a meter point may exceed its rating by this factor before a step is implausible
@@ -358,8 +358,9 @@ def _share(curve: Curve, edges: Ints, steps: Bools) -> Floats:
     """Return the share of every slot that lies on the given steps."""
     span = np.where(steps, np.diff(curve.times_us), 0)
     covered = np.concatenate(([0], np.cumsum(span))).astype(float)
-    share = np.diff(np.interp(edges, curve.times_us, covered)) / SLOT_US
-    return np.where(share < 1e-9, 0.0, np.minimum(share, 1.0))  # noqa: PLR2004 - below a microsecond it is rounding
+    share: Floats = np.diff(np.interp(edges, curve.times_us, covered)) / SLOT_US
+    np.clip(np.round(share, SHARE_DECIMALS), 0.0, 1.0, out=share)
+    return share
 
 
 def _reasons(curve: Curve, edges: Ints) -> Ints:

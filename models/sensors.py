@@ -14,8 +14,9 @@ from models.sky import Sky
 LARGE_SHARE = 0.5  # of the slots that can be judged
 FEWEST_SLOTS = 8
 RISE_LOW_K = -5.0  # modules radiate at night: a little below air is real
-RISE_DARK_K = 5.0
-RISE_K_PER_WM2 = 0.05  # 40 K at 700 W/m²: more than the hottest mounting keeps up in moving air
+RISE_HIGH_K = 10.0  # beyond what light and wind explain, and beyond RISE_FACTOR of it
+RISE_FACTOR = 1.4
+RISE_UNKNOWN_MOUNTING = 0.06  # K per W/m²: insulated modules in still air (Sandia: exp(-2.81))
 TYPICAL_RISE = 0.03  # K per W/m²
 CLIMATE_K = 30.0  # a whole day this far from what is typical for latitude, season and altitude is no weather
 CLOUD_EDGE = 1.3  # bright clouds lift a quarter of an hour above clear sky by less than this
@@ -47,6 +48,7 @@ class _Day:
 
     number: int
     gauges: Mapping[str, Floats]  # NaN where the sensor saw less than half of the slot
+    rise_k: Floats | None  # of a module's cells over air, as light and wind explain it
     sky: Sky
     cut: slice
 
@@ -56,16 +58,17 @@ class _Day:
 
 
 def credible(
-    entity: str, gauges: Mapping[str, SlotSeries], sky: Sky, grid: Grid
+    entity: str, gauges: Mapping[str, SlotSeries], rise_k: Floats | None, sky: Sky, grid: Grid
 ) -> tuple[dict[str, SlotSeries], list[Event]]:
     """Return the gauges of a weather point without what is not credible, and an event per fault and day.
 
-    On a day on which a column is faulty all its slots become unknown and carry `sensor_fault`.
+    `rise_k` is how much the cells of the hottest array it serves are above air, by light and wind as measured; None
+    where no array is known. On a day on which a column is faulty all its slots become unknown and carry `sensor_fault`.
     """
     clean = dict(gauges)
     events = []
     number_of = grid.day_numbers()
-    for fault in find_faults(gauges, sky, grid):
+    for fault in find_faults(gauges, rise_k, sky, grid):
         where = number_of == fault.day
         series = clean[fault.quantity]
         clean[fault.quantity] = _without(series, where)
@@ -75,13 +78,13 @@ def credible(
     return clean, events
 
 
-def find_faults(gauges: Mapping[str, SlotSeries], sky: Sky, grid: Grid) -> list[Fault]:
+def find_faults(gauges: Mapping[str, SlotSeries], rise_k: Floats | None, sky: Sky, grid: Grid) -> list[Fault]:
     """Return the faults of every day, at most one per column and day."""
     found: dict[tuple[int, str], Fault] = {}
     for n in range(len(grid.days)):
         cut = slice(int(grid.day_at[n]), min(int(grid.day_at[n + 1]), grid.closed))
         readings = {q: np.where(g.coverage[cut] >= 0.5, g.value[cut], np.nan) for q, g in gauges.items()}  # noqa: PLR2004
-        day = _Day(n, readings, sky, cut)
+        day = _Day(n, readings, None if rise_k is None else rise_k[cut], sky, cut)
         for check in _CHECKS:
             for fault in check(day):
                 found.setdefault((n, fault.quantity), fault)
@@ -134,19 +137,21 @@ def _climate(day: _Day) -> Iterator[Fault]:
 
 
 def _rise(day: _Day) -> Iterator[Fault]:
-    """Modules colder than air, or warmer than the light on them can make them.
+    """Modules colder than air, or far warmer than light and wind explain.
 
-    The column to blame is the one that is farther from the climate: a module's reading, less what its light explains,
+    Air above 40 K cooler than a free-standing module at 700 W/m² is the textbook case; wind and mounting are known
+    here, so the test is sharper than that and holds in low light too. The column to blame is the one that is farther from the climate: a module's reading, less what its light explains,
     is an air temperature too.
     """
     air, module = _column(day, "temp_air_c"), _column(day, "temp_module_c")
     light = np.where(day.sky.up[day.cut], _light(day), 0.0)
+    warmth = RISE_UNKNOWN_MOUNTING * light if day.rise_k is None else day.rise_k
     rise = module - air
     judged = np.isfinite(rise) & np.isfinite(light)
     if np.count_nonzero(judged) < FEWEST_SLOTS:
         return
     light, rise, air, module = light[judged], rise[judged], air[judged], module[judged]
-    bad = (rise < RISE_LOW_K) | (rise > RISE_DARK_K + RISE_K_PER_WM2 * np.maximum(light, 0.0))
+    bad = (rise < RISE_LOW_K) | (rise > RISE_HIGH_K + RISE_FACTOR * np.maximum(warmth[judged], 0.0))
     if np.mean(bad) < LARGE_SHARE:
         return
     typical = float(np.mean(day.of_sky(day.sky.typical_air_c)))
