@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lock lint format bench clean dashboards
+.PHONY: run test lock lint format torture seeds bench clean dashboards
 
 run: $(VENV)/.run
 	$(BIN)/parkwatt demo $(ARGS)
@@ -27,6 +27,12 @@ format: $(VENV)/.dev
 
 dashboards: $(VENV)/.dev
 	$(BIN)/python -m dashboards.grafana
+
+torture: $(VENV)/.dev
+	$(BIN)/python -m tests.torture $(ARGS)
+
+seeds: $(VENV)/.dev
+	$(BIN)/python -m service.demo.score $(ARGS)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import orjson
@@ -69,8 +70,8 @@ def bring_in(park: Park, files: list[Path]) -> int:
     return _tell_import(vars(result))
 
 
-def _tell_import(result: dict[str, object]) -> int:
-    shown = ImportResult(**result)
+def _tell_import(result: dict[str, Any]) -> int:
+    shown = ImportResult(**result)  # the same fields, perhaps by way of JSON
     print(shown.told())
     return 1 if shown.rejected else 0
 
@@ -81,7 +82,7 @@ def report(park: Park, month: str, out: Path) -> int:
     out.mkdir(parents=True, exist_ok=True)
     owner = address.running(park)
     if owner:
-        files = [_fetch(owner, month, name, out) for name in ("zh.pdf", "en.pdf", "xlsx", "json")]
+        files = [_fetch(owner, month, name, out) for name in [*(f"{x}.pdf" for x in park.languages), "xlsx", "json"]]
     else:
         with opened(park, SystemClock(), "", "serve") as runtime:
             catch_up(runtime, bar("computing"))
@@ -125,7 +126,14 @@ def simulate(path: Path, seed: int, interval_s: float, ledger: Path | None) -> i
 
 def demo(folder: Path, port: int, seed: int | None, interval_s: float) -> int:
     """Set up the demo park and serve it."""
-    launch.launch(folder, port, seed, interval_s, bar)
+    launch.launch(
+        folder,
+        port,
+        seed,
+        interval_s,
+        bar,
+        lambda url: print(f"The demo park is at {url} (Ctrl-C ends it)", flush=True),
+    )
     return 0
 
 

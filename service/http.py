@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
+import shutil
 import tempfile
+import threading
+from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
 from functools import cache
 from importlib import resources
@@ -29,6 +33,7 @@ from service.runner import Runtime, catch_up
 from service.security import Gate
 
 OVERVIEW_FRESH_S = 2.0  # several viewers within this time share one answer
+REPORT_FRESH_S = 60.0
 MAX_SERIES_DAYS = 1100
 STALE_COMPUTE = timedelta(minutes=10)
 
@@ -45,13 +50,22 @@ class AnyJson(JSONResponse):
 
 def make_app(runtime: Runtime, token: str) -> FastAPI:
     """Build the application; `token` is what requests that change something must present."""
-    app = FastAPI(title="Parkwatt", version="1", docs_url=None, redoc_url=None, default_response_class=AnyJson)
+    reports = Reports(runtime)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        reports.close()
+
+    app = FastAPI(
+        title="Parkwatt", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, default_response_class=AnyJson
+    )
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.middleware("http")(Gate(runtime.park.http.listen, runtime.park.http.hosts))
     app.include_router(_page())
     app.include_router(_health(runtime))
     app.include_router(_read(runtime), prefix="/api/v1")
-    app.include_router(_reports(runtime), prefix="/api/v1")
+    app.include_router(_reports(runtime, reports), prefix="/api/v1")
     app.include_router(_write(runtime, token), prefix="/api/v1")
     for kind, status in ((ConfigError, 400), (Rejected, 422), (Retryable, 503)):
         app.add_exception_handler(kind, _told(status))
@@ -218,21 +232,45 @@ def _range(runtime: Runtime, start: date | None, end: date | None) -> tuple[date
 # -- reports
 
 
-def _reports(runtime: Runtime) -> APIRouter:
+class Reports:
+    """Writes a month's files once and hands them out for a while, so that all four say the same."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._folder = Path(tempfile.mkdtemp(prefix="parkwatt-reports-"))
+        self._written: dict[tuple[int, int], tuple[float, list[Path]]] = {}
+        self._one_at_a_time = threading.Lock()
+
+    def names(self) -> list[str]:
+        """Return what a report consists of: endings of its files' names."""
+        return [*(f"{language}.pdf" for language in self._runtime.park.languages), "xlsx", "json"]
+
+    def file(self, year: int, month: int, name: str) -> Path:
+        """Return one file of a month's report, written within the last minute."""
+        runtime = self._runtime
+        with self._one_at_a_time:
+            at_s, files = self._written.get((year, month), (float("-inf"), []))
+            if runtime.clock.monotonic_s() - at_s > REPORT_FRESH_S:
+                with runtime.working:
+                    now = runtime.clock.now()
+                    built = monthly.build(runtime.park, runtime.store, runtime.state, year, month, now, runtime.say)
+                files = monthly.write(built, self._folder)
+                self._written[year, month] = (runtime.clock.monotonic_s(), files)
+        return next(file for file in files if file.name.endswith(f".{name}"))
+
+    def close(self) -> None:
+        """Remove the files."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _reports(runtime: Runtime, reports: Reports) -> APIRouter:
     router = APIRouter()
-    folder = Path(tempfile.mkdtemp(prefix="parkwatt-reports-"))
 
     @router.get("/reports/{month}/{name}", summary="The monthly report: name is zh.pdf, en.pdf, xlsx or json")
     def report(month: str, name: str) -> Response:
-        if name not in {"zh.pdf", "en.pdf", "xlsx", "json"}:
-            raise HTTPException(404, "a report is zh.pdf, en.pdf, xlsx or json")
-        year, number = parse_month(month)
-        with runtime.working:
-            built = monthly.build(
-                runtime.park, runtime.store, runtime.state, year, number, runtime.clock.now(), runtime.say
-            )
-            files = monthly.write(built, folder)
-        path = next(f for f in files if f.name.endswith(name))
+        if name not in reports.names():
+            raise HTTPException(404, f"a report of this park is {', '.join(reports.names())}")
+        path = reports.file(*parse_month(month), name)
         return FileResponse(path, filename=path.name)
 
     @router.get("/reports", summary="Months a report can be made for")

@@ -33,7 +33,9 @@ HISTORY_LAG = timedelta(minutes=5)  # what lies between the history and now come
 Progress = Callable[[str], Callable[[int, int], None]]
 
 
-def launch(folder: Path, port: int, seed: int | None, interval_s: float, progress: Progress) -> None:
+def launch(
+    folder: Path, port: int, seed: int | None, interval_s: float, progress: Progress, ready: Callable[[str], None]
+) -> None:
     """Set up a fresh demo park in `folder` and serve it until told to end.
 
     Without a seed the three faults of the README are planted; with one, others at other places.
@@ -60,6 +62,7 @@ def launch(folder: Path, port: int, seed: int | None, interval_s: float, progres
         with opened(park, clock, text, "ingest", "serve") as runtime:
             faults = _faults(park, seed)
             _history(runtime, folder, Plant(park, seed or DEFAULT_SEED, faults), progress)
+            ready(f"http://{park.http.listen}:{listener.getsockname()[1]}")
             _serve(runtime, config, seed, interval_s, listener)
     finally:
         broker.stop()
