@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.clock import Clock
+from core.failpoint import failpoint_from_environment
 from core.park import Park
 from core.store import State, Store
-from ingest.failpoint import failpoint_from_environment
 from ingest.handoff import Handoff
 from ingest.router import Router
 from ingest.session import Session

@@ -19,12 +19,12 @@ import numpy as np
 
 from core.clock import Clock
 from core.errors import Retryable
+from core.failpoint import Failpoint
 from core.quality import ReadingFlag
 from core.store import QuarantineItem, State, Store
 from ingest.appending import append_what_fits
 from ingest.backoff import Backoff
 from ingest.batch import Batch, quarantine_item, read_batch, touched
-from ingest.failpoint import Failpoint
 from ingest.handoff import Handoff, Received
 from ingest.router import Router
 from ingest.stranger_limit import StrangerLimit

@@ -19,6 +19,7 @@ import pandas as pd
 
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError
+from core.failpoint import failpoint_from_environment
 from core.frames import readings_frame, slots_frame
 from core.quality import UNUSABLE
 from core.quantities import Period
@@ -56,6 +57,7 @@ class EmbeddedStore:
         self._readings = SeriesNames("reading_series", ("device", "quantity", "channel"))
         self._slots = SeriesNames("slot_series", _SLOT_NAMES)
         self._edges = Edges()
+        self._failpoint = failpoint_from_environment()
         self._turn = threading.Lock()
         self._path = path
         self._file = DuckFile(path, memory_limit_mb, threads, self._prepare)
@@ -189,6 +191,7 @@ class EmbeddedStore:
                 # A frame is read in bulk, and NaN arrives as NULL.
                 cursor.register("batch", pd.DataFrame(dict(zip(RAW, columns, strict=True))))
                 cursor.execute("INSERT INTO reading SELECT * FROM batch")
+                self._failpoint("after_insert")
             # Known before the next writer chooses numbers, but not before they are on disk.
             self._readings.remember(new)
         usable = ((flags & int(UNUSABLE)) == 0) & np.isfinite(values)
