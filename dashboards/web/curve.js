@@ -43,8 +43,8 @@ function line(series, wanted, estimated) {
     mode: "lines",
     hoverinfo: "skip",
     connectgaps: false,
-    opacity: estimated ? 0.5 : 1,
-    line: { color: colour(series.colour), width: series.dashed ? 1.6 : 2, dash: estimated ? "1px,2px" : series.dashed ? "5px,4px" : "solid" },
+    opacity: estimated ? 0.65 : 1,
+    line: { color: colour(series.colour), width: (series.dashed ? 0.1 : 0.125) * rem(), dash: estimated ? "2px,2px" : series.dashed ? "5px,4px" : "solid" },
   };
 }
 

@@ -84,8 +84,8 @@ function ribbon(x0, y0, x1, y1, thick) {
 
 /** An arrowhead where the band runs level: cut out of a broad one, set upon a thin one. */
 function arrow(x, y, thick, part, unit) {
-  const size = Math.min(Math.max(thick * 0.2, unit * 0.3), unit * 0.5);
   const broad = thick > unit && !part.stale;
+  const size = broad ? Math.min(thick * 0.24, unit * 0.55) : thick / 2 + unit * 0.28;
   const path = `M${-size * 0.5} ${-size}L${size * 0.5} 0L${-size * 0.5} ${size}`;
   return s("path", { d: broad ? path : `${path}z`, transform: `translate(${x} ${y})`, class: broad ? "arrow cut" : "arrow",
     fill: broad ? "none" : `var(--${part.stale ? "unknown" : part.colour})` });

@@ -51,7 +51,7 @@ function column(d, x0, step, bar, box) {
     used === null ? s("rect", { x, y: zero, width: bar, height: box.top + box.room - zero, fill: hatch }) : s("rect", { x, y: zero, width: bar, height: y(-used) - zero, fill: "var(--load)", opacity: pale }),
     plan === null ? null : ["halo", "plan"].map((name) => s("path", { d: `M${x - bar * 0.2} ${y(plan)}h${bar * 1.4}`, class: name })),
     net === null ? null : s("circle", { cx: mid, cy: y(net), r, class: "net" }),
-    d.day === 1 || d.day % 5 === 0 || d.partial ? s("text", { x: mid, y: height - unit * 0.3, class: "tick middle" }, d.day) : null);
+    d.day === 1 || d.day % 5 === 0 || (d.partial && (step > unit * 1.3 || d.day % 5 > 1)) ? s("text", { x: mid, y: height - unit * 0.3, class: "tick middle" }, d.day) : null);
 }
 
 function scale(largest) {

@@ -223,7 +223,10 @@ def longer(park: Park, slots: pd.DataFrame, now: datetime, *, month: bool) -> pd
     )
     sums["reasons"] = ""
     blocks = [sums, *_ratios(park, sums, month=month)]
-    if not month:
+    if month:
+        plan = pd.Series([-14_200.0] * len(edges))
+        blocks.append(_block(pd.DatetimeIndex(marks), "park", park.id, "plan_net_balance_kwh", plan.to_numpy()))
+    else:
         daily = sums[(sums["quantity"] == "net_balance_kwh") & (sums["scope"] == "park")]
         plan = daily["value"].rolling(7, min_periods=1).mean().to_numpy()
         blocks.append(_block(pd.DatetimeIndex(daily["start"]), "park", park.id, "plan_net_balance_kwh", plan))
@@ -314,9 +317,15 @@ def filled_state(now: datetime = NOW) -> MemoryState:
     return MemoryState(_alerts(now), _events())
 
 
+@pytest.fixture(scope="session")
+def _filled() -> MemoryStore:
+    return filled_store(load_park(Path(__file__).parent / "park.yaml"))
+
+
 @pytest.fixture
-def store(lakeside: Park) -> MemoryStore:
-    return filled_store(lakeside)
+def store(_filled: MemoryStore) -> MemoryStore:
+    """The seeded store; what a test changes in it is gone for the next."""
+    return MemoryStore({p: f.copy() for p, f in _filled.frames.items()}, _filled.newest.copy())
 
 
 @pytest.fixture
