@@ -1,35 +1,46 @@
-"""A day that fell short of net zero by clearly more than was to be expected."""
+"""A day that fell short of net zero by clearly more than was to be expected, and what made it so."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from statistics import fmean
 from typing import Literal
 
 from pydantic import Field
 
 from core.park import Park, Share
+from core.quality import Reason
 from core.quantities import Scope
 from core.store import AlertRecord
-from core.timebase import day_bounds
+from core.timebase import day_bounds, day_of
 from core.verdict import MIN_COVERAGE
 from rules.facts import DayValue, Facts, Moment
 from rules.lifecycle import MISSING, Observation
-from rules.watch import Watch
+from rules.watch import Watch, days_back
+
+_USUAL_WITHIN_DAYS = 28
+_USUAL_MIN_DAYS = 3
+_SATURDAY = 5
 
 
 class Deficit(Watch):
     """Net balance of the closed day against zero and against that day's plan.
 
-    A park short of net zero every winter day knows it: only a day worse than its plan by the margin is told. Without
-    a plan there is nothing to be worse than, and a short day is information.
+    A park short of net zero every winter day knows it: only a day worse than its plan by the margin is told. It is a
+    warning where more than the margin is left once the weather is taken out; a day that only the clouds made short is
+    information, and so is a short day without a plan.
     """
 
     kind: Literal["deficit"]
     margin_share: Share = Field(0.10, description="of the day's consumption")
     margin_kwh: float = Field(20.0, ge=0.0, description="kWh; the larger of both margins counts")
     min_coverage: Share = MIN_COVERAGE
+
+    @property
+    def lookback_days(self) -> int:
+        return _USUAL_WITHIN_DAYS + 1
 
     def quantities(self) -> Iterable[str]:
         return ("net_balance_kwh", "plan_net_balance_kwh", "load_kwh", "generation_kwh", "expected_kwh")
@@ -39,24 +50,63 @@ class Deficit(Watch):
         return [park.id]
 
     def observe(self, entity: str, facts: Facts, moment: Moment, alert: AlertRecord | None) -> Observation:
-        del alert
-
-        def of(quantity: str) -> DayValue:
-            return facts.days.at(Scope.PARK, entity, quantity, moment.day)
-
-        net, load = of("net_balance_kwh"), of("load_kwh").value
-        if net.coverage < self.min_coverage or not math.isfinite(net.value) or not math.isfinite(load):
+        del entity
+        net, load, plan = (_of(facts, moment.day, q) for q in ("net_balance_kwh", "load_kwh", "plan_net_balance_kwh"))
+        if not (self._is_known(net) and math.isfinite(load.value)):
             return MISSING
-        plan_kwh = of("plan_net_balance_kwh").value
-        margin_kwh = max(self.margin_share * load, self.margin_kwh)
+        margin_kwh = max(self.margin_share * load.value, self.margin_kwh)
+        if not _is_short(net.value, plan.value, margin_kwh):
+            return Observation(active=False)
+        zone = facts.park.zone
+        first = day_of(alert.active_at, zone) if alert else moment.day
+        planned = _against_plan(plan.value, net.value)
+        causes = self._causes(facts, moment.day, plan.value - net.value)
+        own_kwh = plan.value - net.value - causes.get("weather_kwh", 0.0)
         return Observation(
-            active=_is_short(net.value, plan_kwh, margin_kwh),
+            active=True,
             value=net.value,
-            severity="warning" if math.isfinite(plan_kwh) else "info",
-            since=day_bounds(moment.day, facts.park.zone)[0],
-            params=_params(moment.day, net.value, plan_kwh)
-            | {f"{n}_kwh": v for n in ("load", "generation", "expected") if math.isfinite(v := of(f"{n}_kwh").value)},
+            severity="warning" if own_kwh > margin_kwh else "info",  # NaN without a plan: information
+            since=day_bounds(moment.day, zone)[0],
+            params={
+                "day": moment.day.isoformat(),
+                "deficit_kwh": -net.value,
+                "load_kwh": load.value,
+                **_known("generation_kwh", _of(facts, moment.day, "generation_kwh").value),
+                **_known("expected_kwh", _of(facts, moment.day, "expected_kwh").value),
+                **planned,
+                **dict.fromkeys(("weather_kwh", "pv_kwh", "use_kwh"), ""),
+                **causes,
+                "first_day": first.isoformat(),
+                "to_day": moment.day.isoformat() if moment.day > first else "",
+                "total_kwh": -math.fsum(self._balances(facts, first, moment.day)),
+            },
         )
+
+    def _causes(self, facts: Facts, day: date, beyond_kwh: float) -> dict[str, float]:
+        """Return what made the day worse than planned, in kWh, positive where it made it worse; empty if unknown.
+
+        Consumption: against the mean of comparable days, those the plan is made of. PV: expected under the day's own
+        measured sun minus generated. Weather is what is left: sun and season.
+        """
+        expected, made = _of(facts, day, "expected_kwh"), _of(facts, day, "generation_kwh")
+        usual = [v.value for d in _comparable(day) if self._is_known(v := _of(facts, d, "load_kwh"))]
+        measured = self._is_known(expected) and Reason.RUNG_CLEAR_SKY not in expected.reasons
+        if not (measured and math.isfinite(beyond_kwh) and len(usual) >= _USUAL_MIN_DAYS):
+            return {}
+        pv_kwh = expected.value - made.value
+        use_kwh = _of(facts, day, "load_kwh").value - fmean(usual)
+        return {"weather_kwh": beyond_kwh - pv_kwh - use_kwh, "pv_kwh": pv_kwh, "use_kwh": use_kwh}
+
+    def _balances(self, facts: Facts, first: date, last: date) -> Iterable[float]:
+        days = days_back(last, (last - first).days + 1)
+        return (v.value for d in days if self._is_known(v := _of(facts, d, "net_balance_kwh")))
+
+    def _is_known(self, found: DayValue) -> bool:
+        return math.isfinite(found.value) and found.coverage >= self.min_coverage
+
+
+def _of(facts: Facts, day: date, quantity: str) -> DayValue:
+    return facts.days.at(Scope.PARK, facts.park.id, quantity, day)
 
 
 def _is_short(net_kwh: float, plan_kwh: float, margin_kwh: float) -> bool:
@@ -65,11 +115,18 @@ def _is_short(net_kwh: float, plan_kwh: float, margin_kwh: float) -> bool:
     return net_kwh < -margin_kwh
 
 
-def _params(day: date, net_kwh: float, plan_kwh: float) -> dict[str, float | str]:
+def _comparable(day: date) -> list[date]:
+    """Return the days before that are workdays or weekends like this one."""
+    before = days_back(day - timedelta(days=1), _USUAL_WITHIN_DAYS)
+    return [d for d in before if (d.weekday() >= _SATURDAY) == (day.weekday() >= _SATURDAY)]
+
+
+def _against_plan(plan_kwh: float, net_kwh: float) -> dict[str, float | str]:
     # An alert keeps parameters that are not given anew, so what is no longer known is given as empty.
-    return {
-        "day": day.isoformat(),
-        "deficit_kwh": -net_kwh,
-        "plan_kwh": plan_kwh if math.isfinite(plan_kwh) else "",
-        "beyond_kwh": plan_kwh - net_kwh if math.isfinite(plan_kwh) else "",
-    }
+    if not math.isfinite(plan_kwh):
+        return {"plan_kwh": "", "beyond_kwh": ""}
+    return {"plan_kwh": plan_kwh, "beyond_kwh": plan_kwh - net_kwh}
+
+
+def _known(name: str, value: float) -> dict[str, float | str]:
+    return {name: value if math.isfinite(value) else ""}

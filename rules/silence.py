@@ -44,13 +44,13 @@ class Silence(Watch):
         everybody = len(metered) >= _ALL_SILENT_MIN_POINTS and len(silent) == len(metered)
         if self.of == "park":
             if not everybody:
-                return Observation(active=False)
+                return _over(alert, moment.at)
             if alert is None and moment.at - facts.listening_since < timedelta(minutes=self.min_minutes):
                 return MISSING
             return self._observation(max(silent.values()), moment.at)
         device = next((d for p, d in metered if p.id == entity), None)
         if device is None or entity not in silent:
-            return Observation(active=False)
+            return _over(alert, moment.at)
         if everybody or (alert is None and moment.at - facts.listening_since < self._patience(device)):
             return MISSING
         return self._observation(silent[entity], moment.at, device)
@@ -86,6 +86,13 @@ class Silence(Watch):
         return Observation(
             active=True, value=minutes, since=since, params=params | ({"device": device.id} if device else {})
         )
+
+
+def _over(alert: AlertRecord | None, at: datetime) -> Observation:
+    """Report that there is no silence, and how long an open one lasted."""
+    if alert is None:
+        return Observation(active=False)
+    return Observation(active=False, params={"silent_minutes": (at - alert.active_at) / timedelta(minutes=1)})
 
 
 def _metered(park: Park, at: datetime) -> Sequence[tuple[Point, DeviceAssignment]]:

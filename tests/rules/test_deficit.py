@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -19,7 +19,7 @@ def test_worse_than_planned_by_more_than_a_tenth_of_the_load_is(world) -> None:
     world.store.balance(D15, net=-300.0, plan=-380.0)
     assert world.walk([D13, D14, D15], RULE) == ["-", "firing", "resolved"]
     (alert,) = world.history(RULE)
-    assert (alert.severity, alert.value) == ("warning", -300.0)
+    assert (alert.severity, alert.value) == ("warning", -481.0)
     assert alert.active_at.isoformat() == "2026-11-13T16:00:00+00:00"
 
 
@@ -71,3 +71,41 @@ def test_days_on_which_the_clock_changes(make_world, zone: str, day: date, activ
     world.store.balance(day, net=-500.0, plan=-100.0)
     assert world.walk([day], RULE) == ["firing"]
     assert world.open(RULE).active_at.isoformat() == active_at
+
+
+def test_several_short_days_are_one_alert_with_their_sum(world) -> None:
+    for day, net in ((D13, -500.0), (D14, -600.0), (D15, -700.0), (D16, 10.0)):
+        world.store.balance(day, net=net, plan=-100.0)
+    world.walk([D13, D14, D15, D16], RULE)
+    (alert,) = world.history(RULE)
+    assert (alert.params["first_day"], alert.params["to_day"]) == ("2026-11-13", "2026-11-15")
+    assert alert.params["total_kwh"] == pytest.approx(1800.0)
+
+
+@pytest.mark.parametrize(
+    ("expected_kwh", "load", "severity", "causes"),
+    [
+        (500.0, 1000.0, "info", {"weather_kwh": 500.0, "pv_kwh": 0.0, "use_kwh": 0.0}),
+        (620.0, 1000.0, "warning", {"weather_kwh": 380.0, "pv_kwh": 120.0, "use_kwh": 0.0}),
+        (480.0, 1200.0, "warning", {"weather_kwh": 520.0, "pv_kwh": -20.0, "use_kwh": 200.0}),
+    ],
+)
+def test_a_day_that_only_the_clouds_made_short_is_information(
+    world, expected_kwh: float, load: float, severity: str, causes: dict[str, float]
+) -> None:
+    for n in range(1, 8):
+        world.store.balance(D13 - timedelta(days=n), net=0.0, plan=0.0, load=1000.0)
+    world.store.balance(D13, net=500.0 - load, plan=0.0, load=load)  # 500 kWh generated
+    world.store.set("park", "small", D13, expected_kwh=expected_kwh)
+    world.walk([D13], RULE)
+    alert = world.open(RULE)
+    assert (alert.severity, {k: alert.params[k] for k in causes}) == (severity, pytest.approx(causes))
+
+
+def test_a_cloudless_envelope_says_nothing_of_the_weather(world) -> None:
+    for n in range(1, 8):
+        world.store.balance(D13 - timedelta(days=n), net=0.0, plan=0.0)
+    world.store.balance(D13, net=-500.0, plan=0.0)
+    world.store.set("park", "small", D13, expected_kwh=500.0, reasons="rung_clear_sky")
+    world.walk([D13], RULE)
+    assert (world.open(RULE).severity, world.open(RULE).params["weather_kwh"]) == ("warning", "")

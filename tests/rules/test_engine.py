@@ -39,7 +39,8 @@ def test_days_missed_while_we_were_away_are_judged_in_order(world) -> None:
     world.store.balance(D15, net=0.0, plan=0.0)
     world.store.balance(D16, net=-600.0, plan=0.0)
     found = world.engine().evaluate(world.morning(D16) + 300 * MINUTE)
-    assert [(a.state, a.params["day"]) for a in found] == [("resolved", "2026-11-15"), ("firing", "2026-11-16")]
+    assert [(a.state, a.params["day"]) for a in found] == [("resolved", "2026-11-14"), ("firing", "2026-11-16")]
+    assert found[0].resolved_at == world.morning(D15)
     assert [a.fired_at for a in world.history("deficit_day")] == [world.morning(D14), world.morning(D16)]
 
 

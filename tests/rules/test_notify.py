@@ -253,13 +253,13 @@ def test_apprise_speaks_the_receivers_language(make_world, inbox) -> None:
     world.state.save_alerts([firing()])
     notifier.send(NOW)
     zh, en = inbox.got
-    assert (zh["title"], zh["type"]) == ("小园区 | [警告] A 楼屋顶光伏：自 11 月 17 日 04:00起没有数据", "warning")
+    assert (zh["title"], zh["type"]) == ("小园区 | [警告] A 楼屋顶光伏：自 11 月 17 日 04:00 起没有数据", "warning")
     assert en["title"] == "Small park | [warning] Roof A: no data since 17 November, 04:00"
     assert "Device inv-a has not reported for 3 h." in en["message"]
     world.state.save_alerts([firing(state="resolved", resolved_at=NOW + HOUR)])
     notifier.send(NOW + HOUR)
     assert inbox.got[3]["type"] == "success"
-    assert inbox.got[3]["message"] == "[resolved] Roof A: data are back; they were missing since 17 November, 04:00"
+    assert inbox.got[3]["message"] == "[resolved] Roof A: no data for 3 h from 17 November, 04:00 on; they are back"
 
 
 @apprise_warns

@@ -19,6 +19,12 @@ PARAMS: dict[str, dict[str, float | str]] = {
         "load_kwh": 2143.0,
         "generation_kwh": 1730.7,
         "expected_kwh": 1801.0,
+        "weather_kwh": 160.4,
+        "pv_kwh": 70.3,
+        "use_kwh": 31.4,
+        "first_day": "2026-11-13",
+        "to_day": "2026-11-14",
+        "total_kwh": 700.0,
     },
     "self_sufficiency_month": {
         "month": "2026-11",
@@ -62,11 +68,11 @@ TITLES = {
         "Car park: even the best of 14 days reached only 0.71 of clear-sky energy",
     ),
     "meter_silent": (
-        "A 楼屋顶光伏：自 11 月 13 日 10:05起没有数据",
+        "A 楼屋顶光伏：自 11 月 13 日 10:05 起没有数据",
         "Roof A: no data since 13 November, 10:05",
     ),
     "park_silent": (
-        "小园区：自 11 月 13 日 10:05起所有设备都没有数据",
+        "小园区：自 11 月 13 日 10:05 起所有设备都没有数据",
         "Small park: no device has reported since 13 November, 10:05",
     ),
     "meter_replaced": (
@@ -116,11 +122,17 @@ def test_details_and_ends(world) -> None:
     say = speaker(world.park)
     assert say(alert("deficit_day"), Language.ZH).detail == (
         "当日用电 2,140 kWh，光伏发电 1,730 kWh（应发 1,800 kWh）；计划净余额 -150 kWh。"
+        "与计划之差来自：天气 160 kWh，光伏低于应发 70.3 kWh，用电高于往日 31.4 kWh（负值表示有利）。"
     )
     assert say(alert("self_sufficiency_month"), Language.EN).detail == (
         "As of 13 November, another 11.4 MWh of consumption would have had to come from own PV to be on target."
     )
     assert say(alert("meter_silent"), Language.ZH).detail == "设备 inv-a 已有 3 小时 20 分钟没有上报。"
+    assert say(alert("deficit_day", "resolved"), Language.ZH).title == (
+        "11 月 13 日至 11 月 14 日距净零共差 700 kWh，现已回到容许范围"
+    )
+    one_day = say(alert("deficit_day", "resolved", to_day=""), Language.EN)
+    assert one_day.title == "13 November: 700 kWh short of net zero; back within the margin since"
     assert say(alert("pv_below_expectation", "resolved"), Language.EN).title == (
         "Car park: yield is back to normal; since 13 November about 240 kWh was lost (about CNY 173)"
     )
@@ -128,7 +140,7 @@ def test_details_and_ends(world) -> None:
 
 def test_what_is_not_known_is_left_out(world) -> None:
     say = speaker(world.park)
-    no_plan = alert("deficit_day", plan_kwh="", beyond_kwh="", expected_kwh=float("nan"))
+    no_plan = alert("deficit_day", plan_kwh="", beyond_kwh="", expected_kwh=float("nan"), weather_kwh="")
     assert say(no_plan, Language.EN).title == "13 November: 412 kWh short of net zero"
     assert say(no_plan, Language.EN).detail == "Consumption 2,140 kWh, PV generation 1,730 kWh."
     unpriced = alert("pv_below_expectation", lost_money="")
