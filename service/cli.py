@@ -68,7 +68,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--seed", type=int, default=1, help="which twin (default 1)")
     command.add_argument("--interval", type=float, default=60.0, metavar="S", help="seconds between telegrams")
     command.add_argument("--ledger", type=Path, help="write down everything published, as CSV")
-    _with_park(command, lambda a: commands.simulate(a.park, a.seed, a.interval, a.ledger))
+    command.add_argument(
+        "--faults", choices=("demo", "random", "none"), help="default: demo in the demo park, else none"
+    )
+    _with_park(command, lambda a: commands.simulate(a.park, a.seed, a.interval, a.ledger, a.faults))
 
     command = add("import", help="bring in readings from CSV or Parquet files")
     command.add_argument("files", type=Path, nargs="+", metavar="FILE")

@@ -118,10 +118,12 @@ def decode(template_name: str, topic: str, payload: Path, timezone: str) -> int:
     return 1 if result.problems else 0
 
 
-def simulate(path: Path, seed: int, interval_s: float, ledger: Path | None) -> int:
+def simulate(path: Path, seed: int, interval_s: float, ledger: Path | None, faults: str | None) -> int:
     """Publish the twin of a park until told to end."""
     arguments = [str(path), "--seed", str(seed), "--interval", str(interval_s)]
-    return simulation.main([*arguments, *(["--ledger", str(ledger)] if ledger else [])])
+    return simulation.main(
+        [*arguments, *(["--ledger", str(ledger)] if ledger else []), *(["--faults", faults] if faults else [])]
+    )
 
 
 def demo(folder: Path, port: int, seed: int | None, interval_s: float) -> int:

@@ -84,7 +84,7 @@ class Faults:
         loads = [p.id for p in park.by_role("load")]
         replaced, silent = _two(draw, loads)
         silence = _hour(end - timedelta(days=12)) + timedelta(hours=int(draw.integers(-6, 7)))
-        replacement = _hour(end - timedelta(days=21)) + timedelta(minutes=int(draw.integers(0, 480)))
+        replacement = _hour(end - timedelta(days=11)) + timedelta(minutes=int(draw.integers(0, 480)))
         planned: tuple[Fault, ...] = (
             StringLoss(visible[int(draw.integers(len(visible)))].id, _hour(end - timedelta(days=9)), 1),
             Replacement(replaced, replacement, round(float(draw.uniform(0.2, 9.0)), 1)),

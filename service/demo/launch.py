@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from core.clock import SystemClock
@@ -61,7 +61,7 @@ def launch(
         listener = serving.listen(park)
         with opened(park, clock, text, "ingest", "serve") as runtime:
             faults = _faults(park, seed)
-            _history(runtime, folder, Plant(park, seed or DEFAULT_SEED, faults), progress)
+            _history(runtime, folder, Plant(park, seed or DEFAULT_SEED, faults), until, progress)
             ready(f"http://{park.http.listen}:{listener.getsockname()[1]}")
             _serve(runtime, config, seed, interval_s, listener)
     finally:
@@ -93,9 +93,8 @@ def _faults(park: Park, seed: int | None) -> Faults:
     return Faults.demo(park, DEFAULT_SEED, start) if seed is None else Faults.random(park, seed, start)
 
 
-def _history(runtime: Runtime, folder: Path, plant: Plant, progress: Progress) -> None:
+def _history(runtime: Runtime, folder: Path, plant: Plant, until: datetime, progress: Progress) -> None:
     path = folder / "history.parquet"
-    until = slot_start(runtime.clock.now() - HISTORY_LAG)
     log.info("writing 60 days of history")
     write_history(plant, until, path)
     log.info("importing it")
