@@ -56,6 +56,7 @@ class Session:
         self._password = _password(broker)
         self._tls = _tls(broker) if broker.tls else None
         self._acks: deque[Received] = deque()
+        self._late: dict[int, Received] = {}
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
         self._wake_write.setblocking(False)
@@ -64,6 +65,8 @@ class Session:
         self._paused = threading.Event()
         self._failures = 0
         self._epoch = 0
+        self._arrived = 0
+        self._callback_error: Exception | None = None
         self._up = False
         self._error: str | None = None
 
@@ -190,6 +193,7 @@ class Session:
                 )
                 return True
             self._exchange(client, line)
+            self._raise_callback_error()
             now_s = self._clock.monotonic_s()
             if now_s >= next_check_s:
                 next_check_s = now_s + 2 * TICK_S
@@ -199,6 +203,11 @@ class Session:
         if not self._stopping.is_set() and self._error is None:
             raise ConnectionError("closed the connection")
         return False
+
+    def _raise_callback_error(self) -> None:
+        error, self._callback_error = self._callback_error, None
+        if error is not None:
+            raise error
 
     def _exchange(self, client: mqtt.Client, line: mqtt.SocketLike) -> None:
         """Wait for the broker or for acknowledgements to send, and move bytes both ways."""
@@ -219,8 +228,8 @@ class Session:
     def _read(self, client: mqtt.Client) -> None:
         """Read until nothing more has come: paho reads one packet per call, a select for each would halve the rate."""
         for _ in range(READ_BURST):
-            before = self._handoff.received
-            if client.loop_read() != SUCCESS or self._handoff.received == before:
+            before = self._arrived
+            if client.loop_read() != SUCCESS or self._arrived == before:
                 return
 
     def _send_acks(self, client: mqtt.Client) -> None:
@@ -228,6 +237,11 @@ class Session:
             message = self._acks.popleft()
             if message.epoch == self._epoch:
                 client.ack(message.mid, message.qos)
+            else:
+                # Its connection is gone and its packet id may belong to another message by now. Remembered until the
+                # broker brings it again: otherwise a backlog that overfills us would be stored from its start on
+                # every connection, and never end.
+                self._late[message.mid] = message
 
     def _wait_until_drained(self) -> None:
         while not self._handoff.drained and not self._stopping.wait(TICK_S / 10):
@@ -245,6 +259,8 @@ class Session:
         self._up = True
         self._failures = 0
         self._error = None
+        if not flags.session_present:
+            self._late.clear()  # a new session counts its packets anew
         # Also on a resumed session: the list may have changed since, and subscribing again costs nothing.
         client.subscribe([(topic, 1) for topic in self._subscriptions])
         log.info(
@@ -275,12 +291,25 @@ class Session:
         self._up = False
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        self._arrived += 1
+        try:
+            self._take(message)
+        except Exception as error:  # noqa: BLE001 - raised again by the thread, outside of paho
+            # Neither handed over nor acknowledged: only a new connection brings it again.
+            self._callback_error = error
+
+    def _take(self, message: mqtt.MQTTMessage) -> None:
         try:
             topic = message.topic
         except UnicodeDecodeError:
             topic = "\N{REPLACEMENT CHARACTER}"
         now = self._clock.now()
-        self._handoff.put(Received(topic, bytes(message.payload), now, message.mid, message.qos, self._epoch))
+        received = Received(topic, bytes(message.payload), now, message.mid, message.qos, self._epoch)
+        late = self._late.pop(message.mid, None) if message.qos else None
+        if late is not None and message.dup and (late.topic, late.payload) == (received.topic, received.payload):
+            self._acks.append(received)  # stored already
+        else:
+            self._handoff.put(received)
 
 
 def _drop(client: mqtt.Client) -> None:
