@@ -23,6 +23,7 @@ from models.series import Grid, grid_of, to_us
 
 SETTLE = timedelta(minutes=2)  # a slot counts as closed this long after its end: readings are on their way
 CHUNK_DAYS = 31
+QUANTITIES = 5  # that a device typically sends
 ROWS_PER_READ = 400_000  # bounds the memory of one read
 _UNTIL_KEY = "models/computed_until"
 
@@ -79,7 +80,7 @@ class Compute:
 
     def _compute(self, days: Sequence[date], until: datetime, progress: Progress | None) -> ComputeResult:
         changed = events = done = 0
-        for first, last in runs_of(days, CHUNK_DAYS):
+        for first, last in runs_of(days, self._chunk_days()):
             grid = grid_of(first, last, self._park.zone, until)
             derived = derive(self._park, self._points(grid), grid)
             changed += self._write(derived, grid)
@@ -91,6 +92,11 @@ class Compute:
         changed += months.write_months(self._park, self._store, days, until)
         first_day, last_day = (days[0], days[-1]) if days else (None, None)
         return ComputeResult(len(days), first_day, last_day, until, changed, events)
+
+    def _chunk_days(self) -> int:
+        """Return how many days at once keep the readings of the busiest point in bounds."""
+        per_day = max((QUANTITIES * 86_400.0 / d.interval_s for _, d in self._park.assignments()), default=1.0)
+        return max(1, min(CHUNK_DAYS, int(ROWS_PER_READ / per_day)))
 
     def _points(self, grid: Grid) -> dict[str, PointSeries]:
         """Read what a grid needs, a few devices at a time, and return every point's series."""
@@ -111,7 +117,7 @@ class Compute:
         group: list[str] = []
         held = 0.0
         for point in self._park.points:
-            expected = sum(5.0 * seconds / d.interval_s for d in point.devices)
+            expected = sum(QUANTITIES * seconds / d.interval_s for d in point.devices)
             if group and held + expected > ROWS_PER_READ:
                 yield group
                 group, held = [], 0.0
