@@ -188,6 +188,8 @@ class _FileImport:
         faults = [(f.number if f.is_line else lines[f.number], f) for f in self._faults]
         faults.sort(key=lambda f: f[0])
         told = [f"{self._table.path.name}, {where} {line}: {fault.words}" for line, fault in faults]
+        if not faults:
+            return
         self._state.quarantine(
             [
                 QuarantineItem(self._now, f"file:{self._table.path.name}", f.content, f.reason, words)

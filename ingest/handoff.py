@@ -32,7 +32,7 @@ class Handoff:
     def __init__(
         self, high_water_messages: int = HIGH_WATER_MESSAGES, high_water_bytes: int = HIGH_WATER_BYTES
     ) -> None:
-        self._queue: queue.SimpleQueue[Received] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Received | None] = queue.SimpleQueue()
         self._high_messages = high_water_messages
         self._high_bytes = high_water_bytes
         self._put = self._put_bytes = 0
@@ -52,6 +52,10 @@ class Handoff:
             return self._queue.get(timeout=timeout_s) if timeout_s > 0 else self._queue.get_nowait()
         except queue.Empty:
             return None
+
+    def wake(self) -> None:
+        """Let a `take` that waits return with nothing."""
+        self._queue.put(None)
 
     def done(self, messages: Sequence[Received]) -> None:
         """Say that these were stored."""

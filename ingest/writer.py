@@ -95,6 +95,7 @@ class Writer:
     def stop(self, timeout_s: float = 10.0) -> None:
         """Store what is in the queue and end; what the store does not take in time stays with the broker."""
         self._stopping.set()
+        self._handoff.wake()
         if self._thread is not None:
             self._thread.join(timeout_s)
             self._abandoned.set()
@@ -107,7 +108,7 @@ class Writer:
             messages = self._gather()
             if messages:
                 self._store_until_done(messages)
-            elif self._stopping.is_set():
+            elif self._stopping.is_set() and self._handoff.drained:
                 break
             self._flush_counts(force=self._stopping.is_set())
         self._flush_counts(force=True)
