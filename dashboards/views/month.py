@@ -62,7 +62,7 @@ def _day(data: ViewData, day: date) -> Json:
         | {"plan": words.number_or_none(plan.value)},
         "text": {c: _text(c, r.value) for c, r in rows.items()},
         "coverage": balance.coverage,
-        "coverage_text": words.percent_text(balance.coverage),
+        "coverage_text": words.coverage_text(balance.coverage),
         "estimated": balance.estimated,
     }
 
@@ -72,7 +72,7 @@ def _total(data: ViewData) -> Json:
     return {
         "text": {c: _text(c, r.value) for c, r in rows.items()},
         "coverage": rows["net_balance_kwh"].coverage,
-        "coverage_text": words.percent_text(rows["net_balance_kwh"].coverage),
+        "coverage_text": words.coverage_text(rows["net_balance_kwh"].coverage),
     }
 
 

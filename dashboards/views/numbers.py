@@ -239,7 +239,7 @@ def _index_trend(data: ViewData) -> Json | None:
 
 def _points(data: ViewData, now: float, before: float) -> Json:
     difference = words.points_text(now - before, data.language)
-    return _trend(data, now - before, difference, words.percent_text(before), higher_is_better=True)
+    return _trend(data, round(now - before, 3), difference, words.percent_text(before), higher_is_better=True)
 
 
 def _trend(data: ViewData, difference: float, text: str, before: str, *, higher_is_better: bool) -> Json:
@@ -267,10 +267,12 @@ def _today_trend(data: ViewData) -> Json | None:
     if any(s is None for s in shares):
         return None
     now, before = (s for s in shares if s is not None)
+    if now == before == 0:
+        return None  # nothing to compare before sunrise
     text = words.points_text(now - before, data.language)
     same_time = Text(zh="昨日同时段", en="yesterday by this time").say(data.language)
     against = f"{same_time} {words.percent_text(before)}"
-    return _movement(now - before, text, against, higher_is_better=True, language=data.language)
+    return _movement(round(now - before, 3), text, against, higher_is_better=True, language=data.language)
 
 
 def _share(data: ViewData, start: datetime, count: int) -> float | None:

@@ -110,7 +110,7 @@ def _verdict(data: ViewData) -> Json:
         "tier_word": TIER_WORDS[verdict.tier].say(data.language),
         "sentence": verdict.sentence.say(data.language),
         "coverage": words.number_or_none(measured),
-        "coverage_text": words.percent_text(measured),
+        "coverage_text": words.coverage_text(measured),
         "estimated": words.number_or_none(balance.estimated),
     }
 

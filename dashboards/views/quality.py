@@ -53,7 +53,7 @@ def _meter(data: ViewData, point: Point, days: list[date], since: date | None) -
         "role": point.role,
         "values": values,
         "mean": words.number_or_none(mean),
-        "mean_text": words.percent_text(mean) if known else MISSING,
+        "mean_text": words.coverage_text(mean) if known else MISSING,
     }
 
 

@@ -41,13 +41,21 @@ def energy_text(kwh: float, *, signed: bool = False) -> str:
 
 def percent_text(ratio: float) -> str:
     """Write a ratio in percent, three figures."""
-    return minus(percent(ratio, 1)) if not math.isfinite(ratio) or abs(ratio) < 1 else minus(percent(ratio, 0))
+    whole = math.isfinite(ratio) and round(abs(ratio), 3) >= 1
+    return minus(percent(ratio, 0 if whole else 1))
+
+
+def coverage_text(share: float) -> str:
+    """Write a measured share in percent, rounded down: only what is whole is called 100 %."""
+    return percent_text(math.floor(share * 1000 + 1e-6) / 1000) if math.isfinite(share) else MISSING
 
 
 def points_text(difference: float, language: Language) -> str:
     """Write the difference of two ratios in percentage points."""
     unit = "个百分点" if language is Language.ZH else "points"
-    return f"{_signed(difference, f'{100 * difference:.1f}')} {unit}"
+    figure = f"{100 * difference:.1f}"
+    written = "±0" if float(figure) == 0 else _signed(difference, figure)
+    return f"{written} {unit}"
 
 
 def carbon_text(kg: float, *, signed: bool = False) -> str:

@@ -117,7 +117,7 @@ function layout(view, width, height, top) {
   const grid = plain("line");
   return {
     width, height,
-    margin: { l: unit * 2.6, r: unit * 0.6, t: unit * 1.3, b: unit * 1.7 },
+    margin: { l: unit * 2.6, r: unit * 0.6, t: unit * 1.9, b: unit * 1.7 },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: getComputedStyle(document.body).fontFamily, size: unit * 0.75, color: plain("muted") },
@@ -132,7 +132,7 @@ function layout(view, width, height, top) {
     shapes: [upright(view.now, { line: { color: plain("muted"), width: 1, dash: "2px,3px" } })],
     annotations: [
       { x: view.now, y: 1, yref: "paper", yanchor: "bottom", text: say("now"), showarrow: false, font: { size: unit * 0.7 } },
-      { x: 0, y: 1, xref: "paper", yref: "paper", xanchor: "right", yanchor: "bottom", xshift: -4, text: view.unit, showarrow: false, font: { size: unit * 0.7 } },
+      { x: 0, y: 1, xref: "paper", yref: "paper", xanchor: "right", yanchor: "bottom", xshift: -4, yshift: unit * 0.5, text: view.unit, showarrow: false, font: { size: unit * 0.7 } },
     ],
   };
 }

@@ -45,6 +45,7 @@ const SHAPES = {
   green: () => [s("circle", { cx: 8, cy: 8, r: 6.5 }), s("path", { d: "M4.8 8.2l2.2 2.2 4.2-4.6", class: "cut" })],
   yellow: () => [s("path", { d: "M8 1.4 15 14H1z" }), s("path", { d: "M8 5.8v4M8 11.6v.6", class: "cut" })],
   red: () => [s("path", { d: "M8 .8 15.2 8 8 15.2.8 8z" }), s("path", { d: "M8 4.4v4.4M8 10.8v.7", class: "cut" })],
+  info: () => [s("circle", { cx: 8, cy: 8, r: 6.5 }), s("path", { d: "M8 7.2v4M8 4.6v.5", class: "cut" })],
   unknown: () => [s("circle", { cx: 8, cy: 8, r: 6, class: "ring" })],
 };
 

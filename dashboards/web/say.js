@@ -159,9 +159,12 @@ export function say(name) {
   return WORDS[language][name];
 }
 
-/** Write a ratio as a whole or one-digit percentage; missing is a dash. */
-export function percent(ratio, digits = 0) {
-  return ratio === null || ratio === undefined ? "–" : `${(100 * ratio).toFixed(digits)} %`;
+/** Write a share as a percentage, rounded down: only what is whole is called 100 %. Missing is a dash. */
+export function percent(share, digits = 0) {
+  if (share === null || share === undefined) return "–";
+  const scale = 10 ** digits;
+  const shown = Math.floor(100 * share * scale + 1e-6) / scale;
+  return `${shown >= 100 ? shown : shown.toFixed(digits)} %`;
 }
 
 /** Write kW with three significant figures. */

@@ -19,7 +19,7 @@ function measured(coverage, estimated) {
   const filled = estimated > 0.0005 ? ` · ${say("estimated")} ${percent(estimated, 1)}` : "";
   const bar = h("i", { class: "meter", "aria-hidden": "true" },
     h("b", { style: { width: `${100 * coverage}%` } }), h("em", { style: { width: `${100 * (estimated || 0)}%` } }));
-  return h("span", { class: "measured" }, bar, say("share")(percent(Math.floor(coverage * 1000) / 1000, 1)) + filled);
+  return h("span", { class: "measured" }, bar, say("share")(percent(coverage, 1)) + filled);
 }
 
 const ARROWS = { up: "M5 1.5 9 8.5H1z", down: "M5 8.5 1 1.5h8z", flat: "M1 4h8v2H1z" };
@@ -44,10 +44,10 @@ export function numbers(views) {
       h("span", { class: "basis" }, h("span", {}, view.window), measured(view.coverage, view.estimated))));
 }
 
-const TIER_OF_SEVERITY = { critical: "red", warning: "yellow", info: "unknown" };
+const TIER_OF_SEVERITY = { critical: "red", warning: "yellow", info: "info" };
 
 function alert(view) {
-  const tier = TIER_OF_SEVERITY[view.severity] || "unknown";
+  const tier = TIER_OF_SEVERITY[view.severity] || "info";
   return h("li", { class: `alert ${tier}` },
     h("span", { class: "sign" }, shape(tier), h("span", { class: "word" }, view.severity_word)),
     h("div", { class: "story" },
