@@ -68,7 +68,7 @@ class Performance(Watch):
 
     It fires when (a) the median is below `low`, or (b) every one of the days is below its own baseline by half of
     `drop`, their median and their sun-weighted mean by all of `drop` and by `scatter`, and the arrays on the same
-    weather station did not fall with it; or (c) the last such day is below `outage`. It ends after `days` days above the level.
+    weather station did not fall with it (without any such array, over more days); or (c) the last such day is below `outage`. It ends after `days` days above the level.
     """
 
     kind: Literal["performance"]
@@ -79,6 +79,7 @@ class Performance(Watch):
     scatter: float = Field(2.0, ge=0.0, description="and by this many robust standard deviations of the baseline days")
     recovered: Share = Field(0.96, description="share of the baseline above which a fallen array is well again")
     days: int = Field(3, ge=1, description="days of enough sun that are judged together")
+    days_alone: int = Field(5, ge=1, description="instead, for a fall, where no other array has the same sky")
     within_days: int = Field(14, ge=3, description="calendar days in which they must lie")
     baseline_days: int = Field(14, ge=3, description="days of enough sun that make the baseline")
     baseline_min: int = Field(7, ge=3, description="with fewer there is no baseline")
@@ -139,10 +140,10 @@ class Performance(Watch):
     def _fresh(self, sunny: Sequence[SunDay], facts: Facts, entity: str) -> Judgement | None:
         recent = sunny[-self.days :]
         index = median(d.index for d in recent)
-        baseline = self._baseline(sunny)
+        baseline = self._baseline(sunny, recent[0].day)
         fell = baseline is not None and _depth(recent, baseline) > baseline.drop
         out = recent[-1].index < self.outage
-        if not (index < self.low or out or (fell and baseline and self._clearly_fell(facts, entity, recent, baseline))):
+        if not (index < self.low or out or (fell and self._clearly_fell(facts, entity, sunny))):
             return None
         if baseline is not None and (fell or out):
             # Its own past tells best what it should yield; never so low that `low` would fire again at once.
@@ -187,31 +188,41 @@ class Performance(Watch):
         reference = text_number(alert, "reference_index") or 1.0
         return Judgement(not well, median(d.index for d in recent), reference, level, since)
 
-    def _baseline(self, sunny: Sequence[SunDay]) -> Baseline | None:
-        first = sunny[-self.days].day
-        before = [d for d in sunny[: -self.days] if (first - d.day).days <= self.baseline_within_days]
+    def _baseline(self, sunny: Sequence[SunDay], until: date) -> Baseline | None:
+        """Return what the days before `until` show."""
+        before = [d for d in sunny if 0 < (until - d.day).days <= self.baseline_within_days]
         chosen = [d.index for d in before[-self.baseline_days :]]
-        if len(chosen) < self.baseline_min:
+        usual = median(chosen) if len(chosen) >= self.baseline_min else 0.0
+        if usual <= 0.0:
             return None
-        usual = median(chosen)
-        scatter = _SD_OF_MAD * median(abs(v - usual) for v in chosen) / usual if usual > 0 else math.inf
+        scatter = _SD_OF_MAD * median(abs(v - usual) for v in chosen) / usual
         return Baseline(usual, max(self.drop, self.scatter * scatter))
 
-    def _clearly_fell(self, facts: Facts, entity: str, recent: Sequence[SunDay], baseline: Baseline) -> bool:
-        """Say whether every day is low, and the array fell clearly deeper than its peers did.
+    def _clearly_fell(self, facts: Facts, entity: str, sunny: Sequence[SunDay]) -> bool:
+        """Say whether every day is low, and clearly lower than on the arrays beside it.
 
-        A fall of all arrays on one weather station is the sensor's or the sky's.
+        A fall of all arrays on one weather station is the sensor's or the sky's. Where none can be held against it,
+        more days must say the same.
         """
-        if any(d.index >= (1 - baseline.drop / 2) * baseline.index for d in recent):
+        falls = self._falls_beside(facts, entity, sunny[-self.days :])
+        count = self.days if falls else self.days_alone
+        recent = sunny[-count:]
+        baseline = self._baseline(sunny, recent[0].day)
+        if baseline is None or (recent[-1].day - recent[0].day).days >= self.within_days:
             return False
+        low = all(d.index < (1 - baseline.drop / 2) * baseline.index for d in recent)
+        depth = _depth(recent, baseline)
+        return low and depth > baseline.drop and (not falls or depth - median(falls) > self.drop / 2)
+
+    def _falls_beside(self, facts: Facts, entity: str, recent: Sequence[SunDay]) -> list[float]:
         days = {d.day for d in recent}
         falls = []
         for peer in _peers(facts.park, entity, recent[-1].day):
             sunny = self.sun_days(facts, peer, recent[-1].day)
-            usual = self._baseline(sunny) if {d.day for d in sunny[-self.days :]} == days else None
-            if usual is not None:
-                falls.append(_depth(sunny[-self.days :], usual))
-        return not falls or _depth(recent, baseline) - median(falls) > self.drop / 2
+            same, usual = [d for d in sunny if d.day in days], self._baseline(sunny, recent[0].day)
+            if usual is not None and len(same) == len(days):
+                falls.append(_depth(same, usual))
+        return falls
 
     def _first_low_day(self, sunny: Sequence[SunDay]) -> date:
         """Return the first low day of the unbroken run of low medians that ends now."""
@@ -226,8 +237,7 @@ def _depth(recent: Sequence[SunDay], baseline: Baseline) -> float:
 
     The median withstands one odd day; the mean, weighted by sun, withstands two dim ones.
     """
-    mean = sum(d.index * d.sun for d in recent) / sum(d.sun for d in recent)
-    return 1.0 - max(median(d.index for d in recent), mean) / baseline.index
+    return 1.0 - max(median(d.index for d in recent), _mean(recent)) / baseline.index
 
 
 def _change_day(days: Sequence[SunDay]) -> date:
@@ -236,8 +246,8 @@ def _change_day(days: Sequence[SunDay]) -> date:
     A fault in the middle of a day leaves that day between the levels; it counts as the first one where it is lower
     than the days before it scatter.
     """
-    splits = range(1, len(days) - _MIN_AFTER + 1)
-    best = min(splits, key=lambda k: _misfit(days[:k]) + _misfit(days[k:]))
+    splits = [k for k in range(1, len(days) - _MIN_AFTER + 1) if _mean(days[:k]) > _mean(days[k:])]
+    best = min(splits, key=lambda k: _misfit(days[:k]) + _misfit(days[k:]), default=len(days) - _MIN_AFTER)
     if best > _MIN_BEFORE:
         before = [d.index for d in days[: best - 1]]
         usual = median(before)
@@ -247,8 +257,12 @@ def _change_day(days: Sequence[SunDay]) -> date:
     return days[best].day
 
 
+def _mean(days: Sequence[SunDay]) -> float:
+    return sum(d.index * d.sun for d in days) / sum(d.sun for d in days)
+
+
 def _misfit(days: Sequence[SunDay]) -> float:
-    mean = sum(d.index * d.sun for d in days) / sum(d.sun for d in days)
+    mean = _mean(days)
     return sum(d.sun * (d.index - mean) ** 2 for d in days)
 
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
+import yaml
 
 RULE = "pv_below_expectation"
+SMALL_PARK = Path(__file__).parents[1] / "data" / "small_park.yaml"
 FIRST = date(2026, 10, 1)
 
 
@@ -17,6 +20,8 @@ def lay(world, array: str, indexes: list[float | None], sun: float = 3.0, first:
     for day, index in zip(laid, indexes, strict=True):
         if index is not None:
             world.store.array(array, day, index, sun)
+        if array == "roof-a" and ("array", "car-park", "energy_performance_index", day) not in world.store.rows:
+            world.store.array("car-park", day, WELL[day.toordinal() % len(WELL)], sun)
     return laid
 
 
@@ -108,6 +113,14 @@ def test_an_array_beside_a_healthy_one_is_found(world) -> None:
     lay(world, "car-park", [*WELL, 1.02, 1.01, 1.03])
     assert world.walk(laid, RULE)[-1] == "firing"
     assert world.open(RULE).entity == "roof-a"
+
+
+def test_without_an_array_beside_it_five_days_must_say_the_same(make_world) -> None:
+    park = yaml.safe_load(SMALL_PARK.read_text())
+    world = make_world(arrays=park["arrays"][:1])
+    laid = lay(world, "roof-a", [*WELL, 0.92, 0.93, 0.92, 0.92, 0.93])
+    assert world.walk(laid, RULE) == ["-"] * 18 + ["firing"]
+    assert world.open(RULE).params["since_day"] == "2026-10-15"
 
 
 def test_a_noisy_array_needs_a_deeper_fall(world) -> None:
