@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -66,25 +67,52 @@ def write_months(park: Park, store: Store, days: Sequence[date], until: datetime
 def month_rows(park: Park, store: Store, grid: Grid) -> list[Row]:
     """Return every value of the month a grid spans: amounts from its days, ratios from its slots."""
     month = rollup.whole(grid)
-    return [*_amounts(store, grid, month), *_ratios(park, store, grid, month), *_indices(park, store, grid, month)]
+    return [
+        *_amounts(park, store, grid, month),
+        *_ratios(park, store, grid, month),
+        *_indices(park, store, grid, month),
+    ]
 
 
-def _amounts(store: Store, grid: Grid, month: Periods) -> list[Row]:
+def _amounts(park: Park, store: Store, grid: Grid, month: Periods) -> list[Row]:
     """Sum the days. A day weighs what has elapsed of it; a day without a row is missing."""
     weights = grid.elapsed().astype(float)
     begun = weights > 0
     found: list[Row] = []
     for scope in Scope:
         daily = store.slots(Period.DAY, grid.start, grid.end, scope=scope)
-        for (entity, quantity), series in rows.on_grid(daily, rows.day_starts(grid)).items():
+        for (entity, quantity), stored in rows.on_grid(daily, rows.day_starts(grid)).items():
             if DERIVED[quantity].aggregation is not Aggregation.SUM:
                 continue
+            series = _plan_so_far(park, store, grid, stored) if quantity == PLAN else stored
             # A plan is for whole days, all else for what has elapsed of them.
             shares = _weighted(series, begun.astype(float) if quantity == PLAN else weights)
             value = np.array([series.value[series.known].sum() if series.known.any() else np.nan])
             mask = np.array([np.bitwise_or.reduce(np.where(begun, series.reasons, 0))])
             found.append(Row(scope, entity, quantity, month.series(value, *shares, mask)))
     return found
+
+
+def _plan_so_far(park: Park, store: Store, grid: Grid, planned: SlotSeries) -> SlotSeries:
+    """Cut the running day's plan to the hour, so that a month to date is held against as much of a plan.
+
+    Its part is the mean of what the days its plan was made from had come to by the same slot.
+    """
+    elapsed, length = grid.elapsed(), np.diff(grid.day_at)
+    running = np.flatnonzero((elapsed > 0) & (elapsed < length) & planned.known)
+    if not len(running):
+        return planned
+    number = int(running[0])
+    day = grid.days[number]
+    first = day - timedelta(days=plan.LOOKBACK_DAYS)
+    earlier = grid_of(first, day - timedelta(days=1), park.zone, grid.day_span(number)[0])
+    stored = store.slots(
+        Period.SLOT, earlier.start, earlier.end, scope=Scope.PARK, entities=[park.id], quantities=["net_balance_kwh"]
+    )
+    slots = rows.on_grid(stored, earlier.edges_us[:-1]).get((park.id, "net_balance_kwh"))
+    value = planned.value.copy()
+    value[number] = np.nan if slots is None else plan.part(day, int(elapsed[number]), earlier, slots)
+    return replace(planned, value=value)
 
 
 def _weighted(series: SlotSeries, weights: Floats) -> tuple[Floats, Floats]:

@@ -7,6 +7,8 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from models.series import Grid, SlotSeries
+
 LOOKBACK_DAYS = 28
 MIN_DAYS = 3
 MIN_COVERAGE = 0.9
@@ -28,6 +30,19 @@ def day_plan(day: date, balances: Mapping[date, tuple[float, float]]) -> float:
     found = [balances[d] for d in earlier if d in balances and comparable(day, d)]
     values = [value for value, coverage in found if coverage >= MIN_COVERAGE and np.isfinite(value)]
     return float(np.mean(values)) if len(values) >= MIN_DAYS else float("nan")
+
+
+def part(day: date, slots_elapsed: int, earlier: Grid, net_balance: SlotSeries) -> float:
+    """Return what `day` should have come to in kWh after its first `slots_elapsed` slots; NaN without a basis.
+
+    The mean over the comparable days of `earlier` whose net balance is measured well enough for a plan.
+    """
+    sums = []
+    for number, other in enumerate(earlier.days):
+        slots = slice(int(earlier.day_at[number]), int(earlier.day_at[number + 1]))
+        if comparable(day, other) and net_balance.coverage[slots].mean() >= MIN_COVERAGE:
+            sums.append(float(np.nansum(net_balance.value[slots][:slots_elapsed])))
+    return float(np.mean(sums)) if len(sums) >= MIN_DAYS else float("nan")
 
 
 def missing_plans(

@@ -286,6 +286,16 @@ def test_a_plan_is_written_once(world):
     assert world.rows(Period.DAY, date(2026, 6, 4)).loc["plan_net_balance_kwh", "value"] == pytest.approx(-480)
 
 
+def test_the_running_month_is_held_against_as_much_of_the_plan(world):
+    first = date(2026, 6, 1)  # a Monday; balance -20 kWh an hour, so a workday's plan is -480 kWh
+    start = day_bounds(first, BERLIN)[0]
+    world.steady_day(start, start + timedelta(days=5))
+    world.compute.run(start + timedelta(days=4, hours=6, minutes=3))
+    month = world.rows(Period.MONTH, first).loc["plan_net_balance_kwh"]
+    assert month["value"] == pytest.approx(-480 - 6 * 20)  # Thursday whole, Friday until six; before, no basis
+    assert month["coverage"] == pytest.approx(2 / 5)
+
+
 def test_an_array_behind_a_shared_meter_has_no_generation_of_its_own(tmp_path):
     terms = {"name": "A", "dc_kwp": 20.0, "ac_kw": 18.0, "tilt": 30.0, "azimuth": 180.0}
     arrays = (Array(id="one", point="pv-a", **terms), Array(id="two", point="pv-a", **terms))
