@@ -32,30 +32,30 @@ class Handoff:
     def __init__(
         self, high_water_messages: int = HIGH_WATER_MESSAGES, high_water_bytes: int = HIGH_WATER_BYTES
     ) -> None:
-        self._queue: queue.SimpleQueue[Received | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[Received]] = queue.SimpleQueue()
         self._high_messages = high_water_messages
         self._high_bytes = high_water_bytes
         self._put = self._put_bytes = 0
         self._done = self._done_bytes = 0
         self.last_received_at: datetime | None = None
 
-    def put(self, message: Received) -> None:
-        """Hand a message over; never blocks."""
-        self._put += 1
-        self._put_bytes += len(message.payload)
-        self.last_received_at = message.received_at
-        self._queue.put(message)
+    def put(self, messages: list[Received]) -> None:
+        """Hand messages over, one or more; never blocks."""
+        self._put += len(messages)
+        self._put_bytes += sum(len(m.payload) for m in messages)
+        self.last_received_at = messages[-1].received_at
+        self._queue.put(messages)
 
-    def take(self, timeout_s: float) -> Received | None:
-        """Return the oldest message, waiting for one at most so long."""
+    def take(self, timeout_s: float) -> list[Received]:
+        """Return the oldest messages, waiting for some at most so long; none where none came."""
         try:
             return self._queue.get(timeout=timeout_s) if timeout_s > 0 else self._queue.get_nowait()
         except queue.Empty:
-            return None
+            return []
 
     def wake(self) -> None:
         """Let a `take` that waits return with nothing."""
-        self._queue.put(None)
+        self._queue.put([])
 
     def done(self, messages: Sequence[Received]) -> None:
         """Say that these were stored."""

@@ -26,6 +26,7 @@ from core.errors import ConfigError
 from core.park import Broker, secret
 from ingest.backoff import Backoff
 from ingest.handoff import Handoff, Received
+from ingest.wire import Wire
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Session:
         self._tls = _tls(broker) if broker.tls else None
         self._acks: deque[Received] = deque()
         self._late: dict[int, Received] = {}
+        self._burst: list[Received] = []
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
         self._wake_write.setblocking(False)
@@ -156,9 +158,9 @@ class Session:
         if full:
             self._wait_until_drained()
 
-    def _client(self) -> mqtt.Client:
+    def _client(self) -> Wire:
         # A client per connection carries nothing over from the last one; the session itself lives at the broker.
-        client = mqtt.Client(
+        client = Wire(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             clean_session=False,
@@ -177,7 +179,7 @@ class Session:
         client.on_message = self._on_message
         return client
 
-    def _serve(self, client: mqtt.Client) -> bool:
+    def _serve(self, client: Wire) -> bool:
         """Serve one connection until it ends; True where we ended it because the writer cannot keep up."""
         give_up_s = self._clock.monotonic_s() + CONNECT_TIMEOUT_S
         next_check_s = 0.0
@@ -209,39 +211,48 @@ class Session:
         if error is not None:
             raise error
 
-    def _exchange(self, client: mqtt.Client, line: mqtt.SocketLike) -> None:
+    def _exchange(self, client: Wire, line: mqtt.SocketLike) -> None:
         """Wait for the broker or for acknowledgements to send, and move bytes both ways."""
         reading = not self._paused.is_set()
         poller = select.poll()
         poller.register(self._wake_read, select.POLLIN)
         poller.register(line, (select.POLLIN if reading else 0) | (select.POLLOUT if client.want_write() else 0))
-        buffered = reading and isinstance(line, ssl.SSLSocket) and line.pending() > 0
+        buffered = reading and (client.has_read_ahead or (isinstance(line, ssl.SSLSocket) and line.pending() > 0))
         ready = dict(poller.poll(0 if buffered else TICK_S * 1000))
         if self._wake_read.fileno() in ready:
             self._wake_read.recv(65536)
         events = ready.get(line.fileno(), 0)
         if events & select.POLLOUT:
+            client.flush()
             client.loop_write()
         if buffered or events & ~select.POLLOUT:
             self._read(client)
 
-    def _read(self, client: mqtt.Client) -> None:
-        """Read until nothing more has come: paho reads one packet per call, a select for each would halve the rate."""
+    def _read(self, client: Wire) -> None:
+        """Read until nothing more has come, and hand it over at once: paho reads one packet per call."""
         for _ in range(READ_BURST):
             before = self._arrived
             if client.loop_read() != SUCCESS or self._arrived == before:
-                return
+                break
+        burst, self._burst = self._burst, []
+        if burst:
+            self._handoff.put(burst)
 
-    def _send_acks(self, client: mqtt.Client) -> None:
-        while self._acks and client.socket() is not None:
-            message = self._acks.popleft()
-            if message.epoch == self._epoch:
-                client.ack(message.mid, message.qos)
-            else:
-                # Its connection is gone and its packet id may belong to another message by now. Remembered until the
-                # broker brings it again: otherwise a backlog that overfills us would be stored from its start on
-                # every connection, and never end.
-                self._late[message.mid] = message
+    def _send_acks(self, client: Wire) -> None:
+        if not self._acks:
+            return
+        with client.together():
+            while self._acks and client.socket() is not None:
+                self._send_ack(client, self._acks.popleft())
+
+    def _send_ack(self, client: Wire, message: Received) -> None:
+        if message.epoch == self._epoch:
+            client.ack(message.mid, message.qos)
+        else:
+            # Its connection is gone and its packet id may belong to another message by now. Remembered until the
+            # broker brings it again: otherwise a backlog that overfills us would be stored from its start on every
+            # connection, and never end.
+            self._late[message.mid] = message
 
     def _wait_until_drained(self) -> None:
         while not self._handoff.drained and not self._stopping.wait(TICK_S / 10):
@@ -309,7 +320,7 @@ class Session:
         if late is not None and message.dup and (late.topic, late.payload) == (received.topic, received.payload):
             self._acks.append(received)  # stored already
         else:
-            self._handoff.put(received)
+            self._burst.append(received)
 
 
 def _drop(client: mqtt.Client) -> None:

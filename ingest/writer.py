@@ -115,22 +115,21 @@ class Writer:
 
     def _gather(self) -> list[Received]:
         """Return the next batch, or nothing where none came for a while."""
-        first = self._handoff.take(self._limits.age_s)
-        if first is None:
+        messages = list(self._handoff.take(self._limits.age_s))
+        if not messages:
             return []
-        messages = [first]
         end_s = self._clock.monotonic_s() + self._limits.age_s
         while len(messages) < self._limits.messages:
-            message = self._handoff.take(0.0)
-            if message is None:
+            more = self._handoff.take(0.0)
+            if not more:
                 left_s = end_s - self._clock.monotonic_s()
                 if left_s <= 0 or self._stopping.is_set():
                     break
                 stalled = len(messages) >= self._limits.stalled_messages
-                message = self._handoff.take(min(left_s, self._limits.stalled_s if stalled else left_s))
-                if message is None:
+                more = self._handoff.take(min(left_s, self._limits.stalled_s if stalled else left_s))
+                if not more:
                     break
-            messages.append(message)
+            messages += more
         return messages
 
     def _store_until_done(self, messages: list[Received]) -> None:

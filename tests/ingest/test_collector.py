@@ -246,15 +246,15 @@ def test_survives_an_exception_nobody_foresaw(
     mosquitto: Mosquitto, small_park: Park, publisher: mqtt.Client, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = run(at(small_park, mosquitto.port)).connected()
-    real = Handoff.put
+    take = type(running.collector._session)._take
     faults = [RuntimeError("unforeseen")]
 
-    def put(self: Handoff, message: object) -> None:
+    def faulty(self: object, message: object) -> None:
         if faults:
             raise faults.pop()
-        real(self, message)
+        take(self, message)
 
-    monkeypatch.setattr(Handoff, "put", put)
+    monkeypatch.setattr(type(running.collector._session), "_take", faulty)
     exchange = type(running.collector._session)._exchange
     broken = [RuntimeError("unforeseen")]
 

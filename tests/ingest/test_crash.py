@@ -143,7 +143,8 @@ def test_killed_at_a_failpoint_nothing_is_lost_or_doubled(rig: Rig, place: str) 
     assert rig.killed() == -signal.SIGKILL
     rig.publish(400)
     rig.start(f"{place}:2")
-    rig.publish(500)
+    while rig.process.poll() is None:  # how many batches that makes is for the collector to say
+        rig.publish(100)
     assert rig.killed() == -signal.SIGKILL
     rig.start()
     rig.publish(200)
@@ -151,7 +152,7 @@ def test_killed_at_a_failpoint_nothing_is_lost_or_doubled(rig: Rig, place: str) 
     rig.stop()
     found, rows, marks = rig.stored()
     assert rig.ledger == found
-    assert rows == 1200
+    assert rows == len(rig.ledger)
     assert {(device, "2026-10-01") for device in DEVICES} <= marks
 
 

@@ -58,7 +58,7 @@ class Bench:
     def put(self, payload: object, topic: str = "parkwatt/grid-1/telemetry") -> int:
         self.mid += 1
         raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        self.handoff.put(Received(topic, raw, NOW, self.mid, 1, 1))
+        self.handoff.put([Received(topic, raw, NOW, self.mid, 1, 1)])
         return self.mid
 
     def finish(self) -> None:
@@ -247,15 +247,15 @@ def item(topic: str, reason: str) -> QuarantineItem:
 def test_handoff_knows_when_it_is_full() -> None:
     handoff = Handoff(high_water_messages=3, high_water_bytes=100)
     small, large = (Received("t", b"x" * size, NOW, 1, 1, 1) for size in (1, 100))
-    handoff.put(small)
-    handoff.put(small)
+    handoff.put([small, small])
     assert not handoff.over_high_water
-    handoff.put(small)
+    handoff.put([small])
     assert handoff.over_high_water
-    handoff.done([handoff.take(0), handoff.take(0)])
+    assert handoff.take(0) == [small, small]
+    handoff.done([small, small])
     assert not handoff.over_high_water
     assert not handoff.drained
-    handoff.put(large)
+    handoff.put([large])
     assert handoff.over_high_water
     handoff.done([small, large])
     assert handoff.drained
