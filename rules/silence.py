@@ -10,10 +10,14 @@ from pydantic import Field
 
 from core.park import DeviceAssignment, Park, Point
 from core.store import AlertRecord
+from core.timebase import SLOT
 from rules.facts import Facts, Moment
 from rules.lifecycle import MISSING, Observation
+from rules.sun import sun_elevation_deg
 from rules.watch import Cadence, Watch
 
+_SLEEPERS = frozenset({"pv", "weather"})
+_DARK_DEG, _UP_DEG = -12.0, 10.0  # the sun's elevation: who reports below the one never sleeps, above the other nobody
 _ALL_SILENT_MIN_POINTS = 2  # with a single meter its own alert says it all
 
 
@@ -61,21 +65,34 @@ class Silence(Watch):
         for point, device in facts.park.assignments():
             if self.of == "point" and point.id != entity:
                 continue
-            patience = self._patience(device)
             for since, until in facts.silences.get(point.id, ()):
-                found |= {since + patience, until}
+                found |= {self._due(facts.park, point, device, since), until}
             if device.id in facts.heard:
-                found.add(facts.heard[device.id] + patience)
+                found.add(self._due(facts.park, point, device, facts.heard[device.id]))
         return sorted(t for t in found if start <= t <= end)
 
     def _silent_since(self, point: Point, device: DeviceAssignment, facts: Facts, at: datetime) -> datetime | None:
         """Return when the silence that is too long at `at` began; None where there is none."""
-        patience = self._patience(device)
         past = next((s for s, e in facts.silences.get(point.id, ()) if s <= at < e), None)
         heard = facts.heard.get(device.id)
         if past is None and (heard is None or heard <= at):
             past = max(filter(None, (heard, device.valid_from, None if heard else facts.watching_since)), default=at)
-        return past if past is not None and at - past >= patience else None
+        return past if past is not None and at >= self._due(facts.park, point, device, past) else None
+
+    def _due(self, park: Park, point: Point, device: DeviceAssignment, since: datetime) -> datetime:
+        """Return when a silence that began at `since` has become too long.
+
+        Many inverters and small weather stations sleep from dusk to dawn. One that was last heard in low sun gets
+        until the sun has been well up for its whole patience; one that was heard in the night does not sleep.
+        """
+        patience = self._patience(device)
+        if point.role not in _SLEEPERS or not _DARK_DEG <= _sun(park, since) <= _UP_DEG:
+            return since + patience
+        for quarters in range(96):
+            up = since + quarters * SLOT
+            if quarters and _sun(park, up) > _UP_DEG and _sun(park, up + patience) > _UP_DEG:
+                return up + patience
+        return since + timedelta(days=1)
 
     def _patience(self, device: DeviceAssignment) -> timedelta:
         return max(self.intervals * timedelta(seconds=device.interval_s), timedelta(minutes=self.min_minutes))
@@ -86,6 +103,10 @@ class Silence(Watch):
         return Observation(
             active=True, value=minutes, since=since, params=params | ({"device": device.id} if device else {})
         )
+
+
+def _sun(park: Park, at: datetime) -> float:
+    return sun_elevation_deg(at, park.latitude, park.longitude)
 
 
 def _over(alert: AlertRecord | None, at: datetime) -> Observation:

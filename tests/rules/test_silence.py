@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.quality import Event
+from rules.sun import sun_elevation_deg
 
 NOON = datetime(2026, 11, 13, 4, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -114,3 +115,57 @@ def test_a_silence_that_lasts_is_open_after_a_replay(world) -> None:
     assert alert.fired_at == NOON - timedelta(days=2) + 30 * MINUTE
     assert states(world, NOON + MINUTE, engine) == {"meter_silent/pv-a": "firing"}
     assert world.open("meter_silent").fired_at == alert.fired_at
+
+
+# Sunset near Shanghai on 13 November is at 16:56 local time, sunrise on the 14th at 06:18.
+DUSK = datetime(2026, 11, 13, 9, 5, tzinfo=UTC)
+
+
+def test_an_inverter_that_sleeps_at_night_is_not_silent(world) -> None:
+    engine = world.engine()
+    world.store.heard |= {"inv-a": DUSK, "met-1": DUSK}
+    for n in range(0, 14 * 60 + 31, 15):
+        world.store.heard |= dict.fromkeys(("grid-1", "inv-b", "shelly-a", "new-b"), DUSK + n * MINUTE)
+        # At 07:35 on the 14th, 14.5 hours later, the sun has been above 10 degrees for less than half an hour.
+        assert states(world, DUSK + n * MINUTE, engine) == {}
+    awake = DUSK + timedelta(hours=15)
+    hear(world, awake, but="inv-a")
+    assert states(world, awake, engine) == {"meter_silent/pv-a": "firing"}
+    evening = DUSK + timedelta(hours=24)
+    hear(world, evening, but="inv-a")
+    assert states(world, evening, engine) == {"meter_silent/pv-a": "firing"}
+
+
+def test_an_inverter_heard_in_the_night_does_not_sleep(world) -> None:
+    night = DUSK + timedelta(hours=4)
+    hear(world, night + 30 * MINUTE)
+    world.store.heard["inv-a"] = night
+    assert states(world, night + 30 * MINUTE) == {"meter_silent/pv-a": "firing"}
+
+
+def test_nights_are_no_silence_in_a_replay_but_a_lost_day_is(world) -> None:
+    hear(world, NOON)
+    morning = timedelta(hours=13, minutes=30)
+    world.state.happened = [
+        Event("pv-a", "missing", d, d + morning) for n in (2, 3, 4) if (d := DUSK - n * timedelta(days=1))
+    ]
+    lost = DUSK - timedelta(days=8)
+    world.state.happened.append(Event("pv-a", "missing", lost, lost + timedelta(days=2)))
+    world.engine().replay(NOON - timedelta(days=30), NOON)
+    (alert,) = world.history("meter_silent")
+    assert (alert.active_at, alert.resolved_at) == (lost, lost + timedelta(days=2))
+    assert timedelta(hours=14) < alert.fired_at - lost < timedelta(hours=16)
+
+
+@pytest.mark.parametrize(
+    ("at", "place", "expected"),
+    # By pvlib 0.16 (NREL SPA, without refraction).
+    [
+        ("2026-11-13T09:05:00+00:00", (31.2, 121.5), -2.44),
+        ("2026-06-21T04:00:00+00:00", (31.2, 121.5), 82.18),
+        ("2026-03-20T12:00:00+00:00", (-33.9, 18.4), 52.76),
+        ("2026-12-21T18:00:00+00:00", (52.5, 13.4), -26.7),
+    ],
+)
+def test_the_sun_stands_where_pvlib_says(at: str, place: tuple[float, float], expected: float) -> None:
+    assert sun_elevation_deg(datetime.fromisoformat(at), *place) == pytest.approx(expected, abs=0.6)
