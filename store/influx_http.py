@@ -71,8 +71,12 @@ class InfluxHttp:
             self._session.auth = (username, password or "")
 
     def make_database(self) -> None:
-        """Create the database where that was not done yet."""
-        if self._made:
+        """Create the database where it is not there yet.
+
+        InfluxDB 2 maps a database to a bucket and cannot create one here; there, being listed is enough.
+        """
+        if self._made or self._has_database():
+            self._made = True
             return
         statement = f"CREATE DATABASE {influxql.name(self.database)}"
         with self._post("/query", {}, {"q": statement}) as answer:
@@ -81,6 +85,14 @@ class InfluxHttp:
                 self._raise_unless_worked(answer)
                 deque(self._series(answer), maxlen=0)
         self._made = True
+
+    def _has_database(self) -> bool:
+        with self._post("/query", {}, {"q": "SHOW DATABASES"}) as answer:
+            if answer.status_code not in _WORKED:
+                return False
+            with suppress(Rejected, Retryable):
+                return any(self.database in column for series in self._series(answer) for column in series.columns)
+        return False
 
     def write(self, lines: Sequence[str], precision: str = "u") -> Refusal:
         """Store lines and return those that InfluxDB will never take; raises Retryable for everything else."""
@@ -164,7 +176,7 @@ class InfluxHttp:
                     self._raise_error(result.get("error"))
                     more = bool(result.get("partial"))
                     for rows in result.get("series", ()):
-                        yield Series(rows.get("tags") or {}, tuple(zip(*rows["values"], strict=True)))
+                        yield Series(rows.get("tags") or {}, tuple(zip(*rows.get("values", ()), strict=True)))
         except requests.RequestException as error:
             raise self._unreachable(error) from error
         except orjson.JSONDecodeError as error:

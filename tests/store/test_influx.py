@@ -147,6 +147,7 @@ class Told(ThreadingHTTPServer):
         self.requests: list[dict[str, list[str]]] = []
         self.query_body = '{"results":[{"statement_id":0}]}\n'
         self.query_status = 200
+        self.statements: list[str] = []
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -157,6 +158,7 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         url = urlparse(self.path)
         if url.path == "/query":
+            self.server.statements.append(parse_qs(body.decode())["q"][0])
             self.say(self.server.query_status, {}, self.server.query_body)
             return
         lines = gzip.decompress(body).decode().split("\n")
@@ -318,3 +320,11 @@ def test_lines_are_floats_with_escaped_names():
 def test_texts_in_a_query_cannot_end_it():
     assert influxql.text("it's; DROP \\ DATABASE\n") == "'it\\'s; DROP \\\\ DATABASE\\n'"
     assert influxql.name('a"b') == '"a\\"b"'
+
+
+def test_a_database_that_is_listed_is_not_created(told, client, rows):
+    told.query_body = (
+        '{"results":[{"statement_id":0,"series":[{"name":"databases","columns":["name"],"values":[["db"]]}]}]}\n'
+    )
+    client.append_readings(rows((0, 1.0)))
+    assert told.statements == ["SHOW DATABASES"]
