@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lock lint format torture seeds bench clean dashboards
+.PHONY: run test lock lint format torture seeds pictures bench clean dashboards
 
 run: $(VENV)/.run
 	$(BIN)/parkwatt demo $(ARGS)
@@ -33,6 +33,9 @@ torture: $(VENV)/.dev
 
 seeds: $(VENV)/.dev
 	$(BIN)/python -m service.demo.score $(ARGS)
+
+pictures: $(VENV)/.dev
+	$(BIN)/python -m tests.pictures
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -326,5 +326,7 @@ def test_a_database_that_is_listed_is_not_created(told, client, rows):
     told.query_body = (
         '{"results":[{"statement_id":0,"series":[{"name":"databases","columns":["name"],"values":[["db"]]}]}]}\n'
     )
+    told.statements.clear()
+    client._http._made = False  # as at a fresh start
     client.append_readings(rows((0, 1.0)))
     assert told.statements == ["SHOW DATABASES"]
