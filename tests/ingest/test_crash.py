@@ -135,7 +135,7 @@ def rig(mosquitto: Mosquitto, tmp_path: Path) -> Iterator[Rig]:
     made.end()
 
 
-@pytest.mark.parametrize("place", ["after_mark", "before_commit", "after_commit", "before_ack"])
+@pytest.mark.parametrize("place", ["after_mark", "after_insert", "after_commit", "before_ack"])
 def test_killed_at_a_failpoint_nothing_is_lost_or_doubled(rig: Rig, place: str) -> None:
     rig.begin_session()
     rig.publish(100)
