@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import getpass
 import hashlib
 import importlib.util
@@ -20,6 +19,7 @@ from typing import Literal
 
 from core.errors import ConfigError
 from core.park import Broker
+from ingest.child import start_watched, stop_watched
 
 USERNAME = "parkwatt"
 MAX_QUEUED_BYTES = 256 << 20  # what the broker keeps for a collector that is away
@@ -29,21 +29,6 @@ START_CHECK_S = 0.02
 ATTEMPTS = 5
 _MOSQUITTO_ROUNDS = 10_000
 _SBIN = "/usr/sbin:/usr/local/sbin:/sbin"
-
-# The broker runs under a shell that holds a pipe from us. However we end, kill -9 included, the pipe closes and the
-# shell ends the broker, which then still saves what it has. A death signal from the kernel would hang on the thread
-# that started it, and no shell needs any package.
-_WATCHED = """
-exec 3<&0
-"$@" 3<&- </dev/null &
-child=$!
-( read -r _ <&3; kill "$child" ) 2>/dev/null &
-watch=$!
-wait "$child"
-status=$?
-kill "$watch" 2>/dev/null
-exit "$status"
-"""
 
 Kind = Literal["mosquitto", "amqtt"]
 
@@ -96,13 +81,7 @@ class ChildBroker:
             self.port = _free_port()
             self._configure()
             with (self._folder / "broker.log").open("ab") as log:
-                self._process = subprocess.Popen(  # noqa: S603 - our own program and arguments, no word from outside
-                    ["/bin/sh", "-c", _WATCHED, "parkwatt-broker", *command],
-                    stdin=subprocess.PIPE,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,  # Ctrl-C in a terminal is for us; the broker outlives our last batch
-                )
+                self._process = start_watched(command, log)
             if self._answers():
                 return self.host, self.port
             self.stop()
@@ -111,16 +90,8 @@ class ChildBroker:
     def stop(self, timeout_s: float = 10.0) -> None:
         """End the broker and wait until it has saved what it keeps."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        if process.stdin is not None:
-            process.stdin.close()
-        try:
-            process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, 9)
-            process.wait()
+        if process is not None:
+            stop_watched(process, timeout_s)
 
     def _command(self) -> list[str]:
         program = shutil.which("mosquitto") or shutil.which("mosquitto", path=_SBIN)

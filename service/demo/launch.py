@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ from core.park import Park
 from core.park_file import load_park
 from core.timebase import slot_start
 from ingest.broker import ChildBroker
+from ingest.child import start_watched, stop_watched
 from ingest.files import import_files
 from service import address, serving
 from service.demo.faults import Faults
@@ -107,11 +107,8 @@ def _serve(runtime: Runtime, config: Path, seed: int | None, interval_s: float, 
     kind = ["--faults", "demo"] if seed is None else ["--faults", "random"]
     arguments = ["--seed", str(seed or DEFAULT_SEED), "--interval", str(interval_s), *kind]
     with (config.parent / "simulator.log").open("wb") as output:
-        simulator = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "service.demo.simulate", str(config), *arguments], stdout=output, stderr=output
-        )
+        simulator = start_watched([sys.executable, "-m", "service.demo.simulate", str(config), *arguments], output)
         try:
             serving.serve_runtime(runtime, listener, collect=True)
         finally:
-            simulator.terminate()
-            simulator.wait(10)
+            stop_watched(simulator)
