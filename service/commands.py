@@ -79,7 +79,10 @@ def _tell_import(result: dict[str, Any]) -> int:
 def report(park: Park, month: str, out: Path) -> int:
     """Write the report of one month, through the running service where there is one."""
     year, number = parse_month(month)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot make the folder {out}: {error.strerror}", "choose another with --out") from error
     owner = address.running(park)
     if owner:
         files = [_fetch(owner, month, name, out) for name in [*(f"{x}.pdf" for x in park.languages), "xlsx", "json"]]

@@ -209,11 +209,11 @@ def _read(runtime: Runtime) -> APIRouter:
         return {"quantity": quantity, "unit": DERIVED[quantity].unit, "scope": scope, "period": period,
                 "start": starts, **columns}  # fmt: skip
 
-    @router.get("/alerts", summary="Open alerts, and with `since` also resolved ones")
+    @router.get("/alerts", summary="Alerts that are firing, and with `since` also those that ended since")
     def alerts(lang: Language = Language.ZH, since: datetime | None = None) -> list[dict[str, Any]]:
         if since is not None and since.tzinfo is None:
             since = since.replace(tzinfo=runtime.park.zone)
-        return [{**vars(a), "words": vars(runtime.say(a, lang))} for a in runtime.state.alerts(since)]
+        return [{**vars(a), "words": vars(runtime.say(a, lang))} for a in runtime.state.alerts(since) if a.fired_at]
 
     return router
 

@@ -68,6 +68,9 @@ def serve_runtime(runtime: Runtime, listener: socket.socket, *, collect: bool) -
     config = uvicorn.Config(
         make_app(runtime, token), log_config=None, access_log=False, timeout_graceful_shutdown=5, server_header=False
     )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # The server ends on these by itself and then raises them again, which would kill us before the collector stopped.
+        signal.signal(number, lambda *_: None)
     try:
         uvicorn.Server(config).run(sockets=[listener])
     finally:

@@ -130,7 +130,7 @@ class ViewData:
     @property
     def empty(self) -> bool:
         """Whether nothing was ever stored that a person could look at."""
-        return not self.days and not self.slots and self.latest.empty
+        return self.latest.empty
 
 
 def load(park: Park, store: Store, now: datetime, language: Language) -> ViewData:
