@@ -120,7 +120,10 @@ def _open_alerts(data: ViewData, alerts: list[AlertRecord]) -> Json:
         Tier.GREEN: Text(zh="无告警", en="all clear"),
     }[tier]
     since = data.now - timedelta(hours=24)
-    resolved = sum(a.state == "resolved" and a.resolved_at is not None and a.resolved_at >= since for a in alerts)
+    resolved = sum(
+        a.state == "resolved" and a.fired_at is not None and a.resolved_at is not None and a.resolved_at >= since
+        for a in alerts
+    )
     fresh = sum((a.fired_at or a.active_at) >= since for a in firing)
     lines = [
         _line(data, Text(zh="24 小时内新增", en="New in 24 h"), str(fresh)),
