@@ -64,6 +64,33 @@ def percent(ratio: float, decimals: int = 1) -> str:
     return MISSING if not math.isfinite(ratio) else f"{100 * ratio:.{decimals}f} %"
 
 
+# The locale has no say in what a report calls a month.
+MONTHS_EN = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+
+def month_name(month: int, language: Language | str) -> str:
+    """Write a month of the year."""
+    return f"{month} 月" if language == Language.ZH else MONTHS_EN[month - 1]
+
+
+def day_name(month: int, day: int, language: Language | str) -> str:
+    """Write a day of the year."""
+    return f"{month} 月 {day} 日" if language == Language.ZH else f"{day} {MONTHS_EN[month - 1]}"
+
+
 def local_time(instant: datetime, zone: ZoneInfo, pattern: str = "%Y-%m-%d %H:%M") -> str:
     """Write an instant in the park's own time; the zone is named once per page, not here."""
     return instant.astimezone(zone).strftime(pattern)

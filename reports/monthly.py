@@ -10,7 +10,7 @@ from core.errors import ConfigError
 from core.park import Park
 from core.quantities import Scope
 from core.store import State, Store
-from core.text import Language, Text
+from core.text import MONTHS_EN, Language, Text
 from core.verdict import MIN_COVERAGE, Tier, net_zero_tier, net_zero_verdict, target_for, tier_of
 from core.words import AlertSpeaker
 from reports.alerts import alert_lines
@@ -26,21 +26,6 @@ from reports.quality import quality
 from reports.report import AlertLine, Headline, MonthlyReport, Scoped
 from reports.source import Source, read
 from reports.xlsx import xlsx_bytes
-
-MONTHS_EN = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 
 
 def build(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -17,7 +18,7 @@ from rules.lifecycle import Observation
 Cadence = Literal["day", "now"]
 
 
-class Watch(BaseModel):
+class Watch(BaseModel, ABC):
     """What a rule looks at and when it calls it wrong. Numeric fields are the rule's parameters."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -36,13 +37,13 @@ class Watch(BaseModel):
         """Name the day quantities that are looked at."""
         return ()
 
+    @abstractmethod
     def entities(self, park: Park, at: datetime) -> list[str]:
         """Name the entities that are judged at `at`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def observe(self, entity: str, facts: Facts, moment: Moment, alert: AlertRecord | None) -> Observation:
         """Look at one entity; `alert` is its open alert, for hysteresis."""
-        raise NotImplementedError
 
     def replay_instants(self, entity: str, facts: Facts, start: datetime, end: datetime) -> list[datetime]:
         """Return the instants in [start, end] at which a replay must look: by default each day's judgement."""

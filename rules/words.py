@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from core.park import Park
 from core.quantities import quantity
 from core.store import AlertRecord
-from core.text import MISSING, Language, Text, energy, percent, significant
+from core.text import MISSING, Language, Text, day_name, energy, month_name, percent, significant
 from core.verdict import TIER_WORDS, Tier
 from core.words import AlertSpeaker, AlertWords
 from rules.library_file import all_rules
@@ -104,8 +104,7 @@ def _text(key: str, value: str, zone: ZoneInfo, language: Language) -> str:
         separator = " " if language is Language.ZH else ", "
         return f"{_day(local.date(), language)}{separator}{local:%H:%M}"
     if end == "month":
-        year, month = (int(part) for part in value.split("-"))
-        return f"{month} 月" if language is Language.ZH else f"{date(year, month, 1):%B}"
+        return month_name(int(value.split("-")[1]), language)
     return TIER_WORDS[Tier(value)].say(language) if end == "tier" else value
 
 
@@ -122,7 +121,7 @@ def _of_quantity(key: str, name: str, params: Mapping[str, float | str], languag
 
 
 def _day(day: date, language: Language) -> str:
-    return f"{day.month} 月 {day.day} 日" if language is Language.ZH else f"{day.day} {day:%B}"
+    return day_name(day.month, day.day, language)
 
 
 def _money(amount: float, currency: str, language: Language) -> str:

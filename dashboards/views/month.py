@@ -6,7 +6,7 @@ from datetime import date
 from typing import TypeAlias
 
 from core.quantities import quantity
-from core.text import Language, Text
+from core.text import MONTHS_EN, Language, Text
 from dashboards.panels import panel
 from dashboards.views import words
 from dashboards.views.data import ViewData
@@ -36,7 +36,7 @@ def month(data: ViewData) -> Json:
     first = days[0]
     heading = {
         Language.ZH: f"{first.year} 年 {first.month} 月",
-        Language.EN: f"{words.MONTHS[first.month - 1]} {first.year}",
+        Language.EN: f"{MONTHS_EN[first.month - 1]} {first.year}",
     }[data.language]
     return {
         "title": heading,

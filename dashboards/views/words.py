@@ -5,23 +5,9 @@ from __future__ import annotations
 import math
 from datetime import date, datetime, timedelta
 
-from core.text import MISSING, Language, Text, energy, percent, significant
+from core.text import MISSING, MONTHS_EN, Language, Text, day_name, energy, percent, significant
 
 TONNE_FROM_KG = 10_000
-MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 
 
 def number_or_none(value: float | None) -> float | None:
@@ -87,7 +73,7 @@ def split_unit(text: str) -> tuple[str, str]:
 
 def day_text(day: date, language: Language) -> str:
     """Write a day without its year."""
-    return f"{day.month} 月 {day.day} 日" if language is Language.ZH else f"{day.day} {MONTHS[day.month - 1]}"
+    return day_name(day.month, day.day, language)
 
 
 def days_text(first: date, last: date, language: Language) -> str:
@@ -96,12 +82,12 @@ def days_text(first: date, last: date, language: Language) -> str:
         return day_text(first, language)
     if language is Language.ZH:
         return f"{first.month} 月 {first.day}–{last.day} 日"
-    return f"{first.day}–{last.day} {MONTHS[first.month - 1]}"
+    return f"{first.day}–{last.day} {MONTHS_EN[first.month - 1]}"
 
 
 def month_so_far(day: date) -> Text:
     """Name the running month as the subject of a sentence."""
-    return Text(zh=f"{day.month} 月至今", en=f"{MONTHS[day.month - 1]} so far")
+    return Text(zh=f"{day.month} 月至今", en=f"{MONTHS_EN[day.month - 1]} so far")
 
 
 def age_text(age: timedelta, language: Language) -> str:
