@@ -19,6 +19,8 @@ import yaml
 from core.park_file import load_park
 from dashboards.dsl import DATASOURCE_UID
 
+pytestmark = pytest.mark.checkout
+
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 

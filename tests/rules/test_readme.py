@@ -3,8 +3,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from rules.library_file import load_rules
 
+pytestmark = pytest.mark.checkout
 README = Path(__file__).parents[2] / "rules" / "README.md"
 
 
