@@ -41,7 +41,7 @@ class Row:
 def demo(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run the demo as `make run` does."""
     log = (folder / "log").open("wb")
-    program = [str(Path(sys.executable).parent / "parkwatt"), "demo", "--folder", str(folder), "--port", str(port)]
+    program = [str(Path(sys.executable).parent / "parkwatt"), "demo", "--folder", str(folder / "demo"), "--port", str(port)]
     process = subprocess.Popen(program, stdout=log, stderr=log)
     try:
         yield process
