@@ -102,7 +102,7 @@ def _weather_series(point: Point, samples: Mapping[str, DeviceSamples], grid: Gr
         for (quantity, channel), found in samples.get(device.id, {}).items():
             if channel or READING[quantity].kind is not Kind.GAUGE:
                 continue
-            curve = power.profile(found.times_us, found.readings, gap_limit_us(device.interval_s))
+            curve = power.profile(found.times_us, found.readings, gap_limit_us(device.interval_s, found.times_us))
             parts.setdefault(quantity, []).append(power.slot_mean(curve, grid.edges_us, _span(device)))
     first_us = min((_first_us(samples.get(d.id, {})) for d in point.devices), default=_ALWAYS[1])
     gauges = {q: joined(parts[q], grid.size) for q in WEATHER if q in parts}
@@ -146,7 +146,7 @@ class _Device:
         parts = self._channels(POWER)
         if not parts:
             return None
-        gap_us = gap_limit_us(self.device.interval_s)
+        gap_us = gap_limit_us(self.device.interval_s, parts[0].times_us)
         curves = [power.profile(*_calm(p, self.device.interval_s), gap_us) for p in parts]
         curve = curves[0] if len(curves) == 1 else _summed(curves, gap_us)
         factor = self.sign * self.device.ratio

@@ -16,16 +16,32 @@ from models.series import HOUR_US, SLOT_US, Floats, Ints, SlotSeries, bit, with_
 # Integrals are differences of long running sums; beyond these decimals they are noise, and noise is no new value.
 ENERGY_DECIMALS = 6
 SHARE_DECIMALS = 9
+COARSEST_PACE_US = HOUR_US + 300_000_000  # samples further apart than this say too little about the slots between
+PACE_SPACINGS = 6  # fewer like spacings than this are no pace
+PACE_TOLERANCE = 0.5
 GAP_TOLERANCE_US = 60_000_000  # spacing of one slot may jitter by a minute before it counts as a gap
 
 
-def gap_limit_us(interval_s: float) -> int:
+def gap_limit_us(interval_s: float, times_us: Ints | None = None) -> int:
     """Return the longest spacing of samples, in microseconds, that still is no gap.
 
     Three times the reporting interval, yet never less than one slot and a minute: imported history often comes at
-    15-minute spacing from devices that report every minute when live.
+    15-minute spacing from devices that report every minute when live. Where the samples `times_us` themselves keep a
+    coarser pace of up to an hour, as hourly history does, twice that pace.
     """
-    return max(int(3e6 * interval_s), SLOT_US + GAP_TOLERANCE_US)
+    limit = max(int(3e6 * interval_s), SLOT_US + GAP_TOLERANCE_US)
+    return limit if times_us is None else max(limit, 2 * _pace_us(times_us))
+
+
+def _pace_us(times_us: Ints) -> int:
+    """Return the spacing most of the time is spent at, where it is regular and at most an hour; else 0."""
+    spacing = np.sort(np.diff(times_us))
+    if not len(spacing):
+        return 0
+    passed = np.cumsum(spacing)
+    pace = float(spacing[np.searchsorted(passed, passed[-1] / 2)])
+    alike = np.count_nonzero(np.abs(spacing - pace) <= PACE_TOLERANCE * pace)
+    return int(pace) if pace <= COARSEST_PACE_US and alike >= PACE_SPACINGS else 0
 
 
 @dataclass(frozen=True)

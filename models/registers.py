@@ -20,6 +20,7 @@ HEADROOM = 1.2  # a meter point may exceed its rating by this factor before a st
 RETURN_WITHIN_US = 2 * HOUR_US  # a dip or spike has to come back within this time or RETURN_READINGS
 RETURN_READINGS = 3
 NEAR = 0.1  # a dip that comes back this close, relative to its depth, was a dip even where the meter is a large one
+FROZEN_WITHIN_US = 6 * HOUR_US  # a display is believed to have frozen for no longer
 FLOAT32 = 2.4e-7  # relative noise of a register that passed through a 32-bit float
 # Longer gaps run evenly: whoever computes any day sees this much beyond its ends, so all see the same shape.
 SHAPED_US = 6 * HOUR_US
@@ -97,6 +98,7 @@ class _Register:
     cap_w: float  # inf: unknown
     resolution_wh: int
     gap_us: int
+    held_us: Ints  # readings after which the display froze
 
     def room_wh(self, i: int, j: int) -> float:
         """Return the most the register can have grown between two readings."""
@@ -118,7 +120,9 @@ def read_register(times_us: Ints, values_kwh: Floats, *, rating_kw: float | None
     t, w = _clean(times_us, values_kwh)
     resolution = _resolution_wh(w)
     cap_w = rating_kw * 1000.0 * HEADROOM if rating_kw else _inferred_cap_w(t, w)
-    return _chain(_Register(t, w, cap_w, resolution, gap_limit_us(interval_s)))
+    gap_us = gap_limit_us(interval_s, t)
+    moving, held_us = _thawed(t, w, cap_w, resolution)
+    return _chain(_Register(t[moving], w[moving], cap_w, resolution, gap_us, held_us))
 
 
 def slot_energy(curve: Curve, edges_us: Ints, span_us: tuple[int, int], shape: Profile | None = None) -> SlotSeries:
@@ -176,6 +180,30 @@ def _inferred_cap_w(t: Ints, w: Ints) -> float:
     return float(INFERENCE_FACTOR * slopes[-INFERENCE_RANK])
 
 
+def _thawed(t: Ints, w: Ints, cap_w: float, resolution_wh: int) -> tuple[Bools, Ints]:
+    """Return which readings are alive, and the instants after which the display froze.
+
+    A gateway that has lost its meter repeats the last value; when the meter is back, its register steps further than
+    one interval allows, but not further than the time since the display last moved. The repeated values are no
+    readings: the energy is known in total, its time is not. The step has to last, or it is a spike.
+    """
+    moving, held = np.ones(len(t), dtype=bool), []
+    if not np.isfinite(cap_w):
+        return moving, np.zeros(0, dtype=np.int64)
+    rise = np.diff(w)
+    leaps = rise > cap_w * np.diff(t) / HOUR_US + resolution_wh
+    for i in np.flatnonzero(leaps[1:] & (rise[:-1] == 0)) + 1:
+        others = np.flatnonzero(w[:i] != w[i])
+        k = int(others[-1]) + 1 if len(others) else 0
+        after = w[i + 1 : i + 2 + RETURN_READINGS]
+        lasts = len(after) > RETURN_READINGS and bool((after >= after[0]).all())
+        fits = rise[i] <= cap_w * (t[i + 1] - t[k]) / HOUR_US + resolution_wh
+        if lasts and fits and t[i] - t[k] <= FROZEN_WITHIN_US:
+            moving[k + 1 : i + 1] = False
+            held.append(int(t[k]))
+    return moving, np.array(held, dtype=np.int64)
+
+
 class _Chain:
     """The accepted readings so far. `level` is the display's high-water mark at the last of them."""
 
@@ -219,7 +247,7 @@ class _Chain:
         t = r.t[at]
         rises = np.concatenate([np.zeros(1, dtype=np.int64), *self.rises]).astype(np.int64)
         cases = np.concatenate([np.zeros(0, dtype=np.int64), *self.cases])
-        gaps = np.diff(t) > r.gap_us
+        gaps = (np.diff(t) > r.gap_us) | np.isin(t[:-1], r.held_us)
         for k in np.flatnonzero(gaps & np.isin(cases, _MEASURED)):
             rise = int(rises[k + 1])
             before, after = int(r.w[at[k]]), int(r.w[at[k + 1]])

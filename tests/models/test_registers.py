@@ -71,6 +71,36 @@ def test_quarter_hour_history_from_a_minute_device_is_no_gap():
     assert slots.estimated.tolist() == [0.0, 0.0, 0.0]
 
 
+def test_hourly_history_from_a_minute_device_is_no_gap():
+    slots = slot_energy(read(steady(0, 600, 1.0, 4.0, step=60), interval_s=60.0), edges(8), ALWAYS)
+    assert slots.value.tolist() == [1.0] * 8
+    assert slots.coverage.tolist() == [1.0] * 8
+    missing = [r for r in steady(0, 600, 1.0, 4.0, step=60) if not 120 < r[0] < 300]
+    gone = slot_energy(read(missing, interval_s=60.0), edges(20), ALWAYS)
+    assert gone.coverage.tolist() == [1.0] * 8 + [0.0] * 12
+    assert np.nansum(gone.value) == 20.0
+
+
+def test_a_frozen_display_that_catches_up_lost_nothing():
+    running = steady(0, 60, 100.0, 2.0, step=15)  # 8 kWh an hour, until 108 at 60 min
+    frozen = [(m, 108.0) for m in range(75, 361, 15)]
+    back = steady(375, 480, 150.0, 2.0, step=15)  # as if it had counted all the time
+    curve = read(running + frozen + back, rating_kw=20.0, interval_s=900.0)
+    slots = slot_energy(curve, edges(32), ALWAYS)
+    assert slots.value.sum() == pytest.approx(64.0)
+    assert codes(curve) == ["gap"]
+    assert slots.value[4:25].tolist() == [2.0] * 21
+    assert slots.estimated[4:25].tolist() == [1.0] * 21
+    assert slots.coverage[:4].tolist() == [1.0] * 4
+
+
+def test_a_spike_after_a_flat_stretch_is_still_a_spike():
+    flat = [(m, 100.0) for m in range(0, 300, 15)]
+    curve = read([*flat, (300, 140.0), *[(m, 100.0) for m in range(315, 600, 15)]], rating_kw=20.0, interval_s=900.0)
+    assert codes(curve) == ["spurious"]
+    assert slot_energy(curve, edges(36), ALWAYS).value.sum() == 0.0
+
+
 def test_energy_over_a_gap_is_measured_in_total_and_spread_evenly():
     curve = read([(0, 10.0), (60, 18.0)])
     slots = slot_energy(curve, edges(4), ALWAYS)
