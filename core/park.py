@@ -30,7 +30,14 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+FIRST_YEAR, LAST_YEAR = 1970, 2200  # outside them a date is a slip of the pen
+
+
 def _as_datetime(value: Any) -> Any:  # Any: pydantic hands over whatever stood in the YAML
+    if isinstance(value, int | float):
+        raise ValueError("is no date (write it like 2026-10-01 or 2026-10-01T08:00)")  # noqa: TRY004 - pydantic collects these
+    if isinstance(value, date) and not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise ValueError(f"lies outside {FIRST_YEAR} to {LAST_YEAR}")
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - becomes park time in Park
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
@@ -204,6 +211,9 @@ class Receiver(Model):
         return self
 
 
+CHINESE_ZONES = {"Asia/Shanghai", "Asia/Urumqi", "Asia/Chongqing", "Asia/Harbin", "PRC"}
+
+
 class Rules(Model):
     """The library rules are on unless switched off; further files add to them."""
 
@@ -234,7 +244,7 @@ class Park(Model):
     arrays: tuple[Array, ...] = ()
     tariffs: tuple[Tariff, ...] = ()
     targets: tuple[Target, ...] = ()
-    carbon: tuple[CarbonChoice, ...] = (CarbonChoice(),)
+    carbon: tuple[CarbonChoice, ...] = Field((), description="in China, where absent, the national average")
     receivers: tuple[Receiver, ...] = (Receiver(id="log", kind="log"),)
     rules: Rules = Rules()
 
@@ -246,6 +256,13 @@ class Park(Model):
     def _store_kind(cls, value: Any) -> Any:  # Any: pydantic hands over whatever stood in the YAML
         if isinstance(value, dict) and "kind" not in value:
             return {"kind": "influx" if "url" in value else "embedded", **value}
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _carbon_of_china(cls, value: Any) -> Any:  # Any: pydantic hands over whatever stood in the YAML
+        if isinstance(value, dict) and value.get("timezone") in CHINESE_ZONES and "carbon" not in value:
+            return {**value, "carbon": [{}]}
         return value
 
     @field_validator("timezone")

@@ -54,6 +54,8 @@ class _Loader(yaml.SafeLoader):
 def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:  # Any: YAML keys and values
     seen: set[str] = set()
     for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise yaml.constructor.ConstructorError(None, None, "a key must be one word", key.start_mark)
         if key.value in seen:
             raise yaml.constructor.ConstructorError(
                 None, None, f"the key {key.value!r} is written twice", key.start_mark
@@ -78,10 +80,13 @@ def _read_yaml(raw: bytes, name: str) -> tuple[dict[Location, int], Any]:  # Any
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         reason = error.problem or "is not valid YAML"
-        raise ConfigError([Problem(name, reason, "check the indentation", mark.line + 1 if mark else None)]) from None
+        hint = "" if isinstance(error, yaml.constructor.ConstructorError) else "check the indentation"
+        raise ConfigError([Problem(name, reason, hint, mark.line + 1 if mark else None)]) from None
     except yaml.YAMLError as error:
         raise ConfigError([Problem(name, f"is not valid YAML: {error}")]) from None
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise ConfigError([Problem(name, "is nested too deeply to be a park")]) from None
+    except (ValueError, OverflowError) as error:
         raise ConfigError([Problem(name, f"holds a value that cannot be read: {error}")]) from None
     return dict(_lines(node, ())) if node else {}, document
 
@@ -134,6 +139,8 @@ def _problem(error: ErrorDetails, lines: dict[Location, int]) -> Problem:
     reason = {
         "extra_forbidden": "is not a known key",
         "missing": "is missing",
+        "too_short": "is empty",
+        "tuple_type": "is no list",
     }.get(error["type"], error["msg"].removeprefix("Value error, "))
     hint = _HINTS.get(error["type"], "")
     if error["type"] == "extra_forbidden":

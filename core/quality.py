@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntFlag, StrEnum
 
@@ -59,3 +59,19 @@ class Event:
     start: datetime
     end: datetime
     params: Mapping[str, float | str] = field(default_factory=dict)
+
+
+def joined_outages(events: Iterable[Event]) -> list[Event]:
+    """Return the events with an outage that was cut at midnight as one event again, oldest first."""
+    found: list[Event] = []
+    open_at: dict[str, int] = {}
+    for event in sorted(events, key=lambda e: e.start):
+        before = open_at.get(event.entity) if event.code == Reason.MISSING else None
+        if before is not None and found[before].end == event.start:
+            hours = (event.end - found[before].start).total_seconds() / 3600
+            found[before] = replace(found[before], end=event.end, params={**event.params, "hours": round(hours, 2)})
+            continue
+        if event.code == Reason.MISSING:
+            open_at[event.entity] = len(found)
+        found.append(event)
+    return found

@@ -9,6 +9,7 @@ from pathlib import Path
 import typst
 
 from core.errors import ConfigError, Problem
+from core.park import Park
 from core.text import Language
 from reports.report import MonthlyReport
 from reports.view import texts, unbroken, view
@@ -55,6 +56,14 @@ def shown_characters() -> frozenset[str]:
 def check_characters(report: MonthlyReport) -> None:
     """Refuse what would print as an empty box; another font is never taken silently."""
     _check([text for language in report.park.languages for text in texts(view(report, language, ""))])
+
+
+def check_names(park: Park) -> None:
+    """Refuse a park's names before any report is made where the report's font cannot show them."""
+    named = [("name", park.name), *((f"points {p.id}", p.name) for p in park.points)]
+    named += [(f"arrays {a.id}", a.name) for a in park.arrays]
+    named += [("notice", park.notice)] if park.notice else []
+    _check([(place, text.say(language)) for place, text in named for language in park.languages])
 
 
 def _check(found: list[tuple[str, str]]) -> None:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 import pandas as pd
 
 from core.park import Park
-from core.quality import Event
+from core.quality import Event, joined_outages
 from core.quantities import Period, Scope
 from core.store import AlertRecord, State, Store
 from core.timebase import day_bounds, days_between, month_bounds
@@ -80,7 +80,7 @@ def read(park: Park, store: Store, state: State, year: int, month: int, now: dat
         slots=store.slots(
             Period.SLOT, start, end, scope=Scope.PARK, entities=[park.id], quantities=PARK_SLOT_QUANTITIES
         ),
-        events=tuple(state.events(start, end)),
+        events=tuple(joined_outages(state.events(start, end))),
         alerts=_alerts_of_month(state.alerts(start), start, end, as_of),
         revised=0 if revisions.empty else int((revisions["period"] != Period.SLOT).sum()),
         configurations=_governing(state.configs(), start, end),

@@ -113,7 +113,9 @@ def _over(alert: AlertRecord | None, at: datetime) -> Observation:
     """Report that there is no silence, and how long an open one lasted."""
     if alert is None:
         return Observation(active=False)
-    return Observation(active=False, params={"silent_minutes": (at - alert.active_at) / timedelta(minutes=1)})
+    told = (alert.params or {}).get("since_at")
+    since = datetime.fromisoformat(told) if isinstance(told, str) else alert.active_at
+    return Observation(active=False, params={"silent_minutes": (at - since) / timedelta(minutes=1)})
 
 
 def _metered(park: Park, at: datetime) -> Sequence[tuple[Point, DeviceAssignment]]:

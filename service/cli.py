@@ -40,6 +40,8 @@ def _complain(error: Exception) -> int:
     text, status = f"internal error: {type(error).__name__}: {error} (--debug shows more)", EXIT_INTERNAL
     if isinstance(error, ConfigError):
         text, status = str(error), EXIT_CONFIG
+    elif isinstance(error, OSError) and error.filename:
+        text, status = f"{error.filename}: {error.strerror}", EXIT_CONFIG
     elif isinstance(error, Rejected):
         text, status = str(error), EXIT_REJECTED
     elif isinstance(error, Retryable):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from importlib.metadata import version as installed_version
@@ -21,6 +22,7 @@ from ingest.files import ImportResult, import_files
 from ingest.router import Router
 from ingest.templates import load_template, load_templates
 from reports import monthly
+from reports.pdf import check_names
 from rules.library_file import load_rules
 from service import address
 from service.demo import launch
@@ -39,6 +41,7 @@ def check(path: Path) -> int:
     park = load_park(path)
     Router(park, load_templates())
     load_rules(park)
+    check_names(park)
     today = SystemClock().now().date()
     lines = [
         f"{path}: right.",
@@ -51,8 +54,27 @@ def check(path: Path) -> int:
         lines.append(f"  carbon     {factor.id} {factor.value:g} {factor.unit} ({factor.source})")
     now = SystemClock().now()
     lines += [f"  note       {p.id} has no device now" for p in park.points if p.device_at(now) is None]
+    lines += [f"  note       {words}" for words in _secrets_missing(park)]
     print("\n".join(lines))
     return 0
+
+
+def _secrets_missing(park: Park) -> list[str]:
+    """Name the secrets that are not to be had here; the service may have them where it runs."""
+    wanted = [("mqtt", park.mqtt.password_env, park.mqtt.password_file)]
+    if park.store.kind == "influx":
+        wanted.append(("store", park.store.password_env, park.store.password_file))
+    found = [
+        f"{where}: the environment variable {env} is not set here"
+        for where, env, _ in wanted
+        if env and not os.environ.get(env)
+    ]
+    found += [f"{where}: there is no file {file}" for where, _, file in wanted if file and not file.is_file()]
+    return found + [
+        f"receiver {r.id}: the environment variable {r.url_env} is not set here"
+        for r in park.receivers
+        if r.kind != "log" and not r.url and r.url_env and not os.environ.get(r.url_env)
+    ]
 
 
 def bring_in(park: Park, files: list[Path]) -> int:

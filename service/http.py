@@ -17,11 +17,13 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from core.errors import ConfigError, Rejected, Retryable
 from core.frames import instant
+from core.park import FIRST_YEAR, LAST_YEAR
 from core.quantities import DERIVED, Period, Scope
 from core.text import Language
 from core.timebase import day_bounds, month_of
@@ -67,9 +69,16 @@ def make_app(runtime: Runtime, token: str) -> FastAPI:
     app.include_router(_read(runtime), prefix="/api/v1")
     app.include_router(_reports(runtime, reports), prefix="/api/v1")
     app.include_router(_write(runtime, token), prefix="/api/v1")
+    app.add_exception_handler(RequestValidationError, _misasked)
     for kind, status in ((ConfigError, 400), (Rejected, 422), (Retryable, 503)):
         app.add_exception_handler(kind, _told(status))
     return app
+
+
+def _misasked(_request: Request, error: Exception) -> Response:
+    """Say what is wrong with a question without repeating what was sent."""
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    return AnyJson({"detail": [f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in faults]}, 422)
 
 
 def _told(status: int) -> Any:  # Any: Starlette's handler type is a union of callables
@@ -106,7 +115,7 @@ def _page() -> APIRouter:
     web = resources.files("dashboards").joinpath("web")
     shipped = {item.name for item in web.iterdir() if Path(item.name).suffix in MEDIA}
 
-    @router.get("/")
+    @router.api_route("/", methods=["GET", "HEAD"])
     def index(request: Request) -> Response:
         return _send(request, "dashboards", "web/index.html")
 
@@ -140,6 +149,11 @@ def _health(runtime: Runtime) -> APIRouter:
             "jobs": {name: vars(health) for name, health in runtime.jobs.items()},
         }
         return AnyJson(body, 503 if problems else 200)
+
+    def healthz_head(_request: Request) -> Response:
+        return Response(status_code=503 if _problems(runtime) else 200)
+
+    router.add_route("/healthz", healthz_head, methods=["HEAD"], include_in_schema=False)
 
     @router.get("/metrics", summary="Prometheus metrics")
     def prometheus() -> Response:
@@ -293,7 +307,9 @@ def parse_month(text: str) -> tuple[int, int]:
     try:
         first = date.fromisoformat(f"{text}-01")
     except ValueError:
-        raise ConfigError(f"{text!r} is not a month", "write it like 2026-10") from None
+        first = date.min
+    if not FIRST_YEAR <= first.year <= LAST_YEAR:
+        raise ConfigError(f"{text!r} is not a month", "write it like 2026-10")
     return first.year, first.month
 
 

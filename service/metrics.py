@@ -45,8 +45,10 @@ class ParkMetrics:
             "parkwatt_broker_connected", "1 while the broker session stands", value=status.connected
         )
         yield GaugeMetricFamily("parkwatt_messages_pending", "Messages received, not yet stored", value=status.pending)
-        for name in ("received", "stored", "quarantined"):
-            yield CounterMetricFamily(f"parkwatt_messages_{name}", f"Messages {name}", value=getattr(status, name))
+        for name in ("messages_received", "readings_stored", "messages_quarantined"):
+            what, verb = name.split("_")
+            words = f"{what.capitalize()} {verb} since the start"
+            yield CounterMetricFamily(f"parkwatt_{name}", words, value=getattr(status, verb))
         if status.last_message_at:
             stamp = status.last_message_at.timestamp()
             yield GaugeMetricFamily(

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import TypeAlias
 
 from core.park import Park, Point
-from core.quality import Event
+from core.quality import Event, Reason, joined_outages
 from core.quantities import Scope
 from core.text import MISSING, Text
 from core.words import event_words
@@ -74,9 +74,11 @@ def _rows(data: ViewData, point: Point, start: datetime) -> list[Row]:
 
 
 def events_of_month(data: ViewData, events: Sequence[Event]) -> list[Json]:
-    """Return what happened to the park's data this month, newest first."""
+    """Return what happened to the park's data this month, newest first; where there is much, jumps before outages."""
     start, _ = data.month
-    recent = sorted((e for e in events if e.end >= start), key=lambda e: e.start, reverse=True)
+    recent = [e for e in joined_outages(events) if e.end >= start]
+    recent.sort(key=lambda e: (e.code in {Reason.MISSING, Reason.GAP}, -e.start.timestamp()))
+    recent = sorted(recent[:EVENTS_SHOWN], key=lambda e: e.start, reverse=True)
     return [
         {
             "entity": e.entity,
@@ -85,7 +87,7 @@ def events_of_month(data: ViewData, events: Sequence[Event]) -> list[Json]:
             "when": words.when_text(e.start.astimezone(data.park.zone), data.day, data.language),
             "text": event_words(e, data.park, data.language),
         }
-        for e in recent[:EVENTS_SHOWN]
+        for e in recent
     ]
 
 

@@ -73,7 +73,7 @@ def _make_room(folder: Path) -> None:
     config = folder / "PARK.yaml"
     if folder.exists() and any(folder.iterdir()):
         if not config.is_file() or f"id: {PARK_ID}" not in config.read_text(encoding="utf-8"):
-            raise ConfigError(f"{folder} is not empty and no demo park's", "choose another with --folder")
+            raise ConfigError(f"{folder} is not empty and no demo park's", "choose another with --folder, or delete it")
         owner = address.running(load_park(config))
         if owner:
             raise ConfigError(

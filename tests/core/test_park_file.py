@@ -43,8 +43,10 @@ def test_paths_are_taken_from_the_file_s_folder(small_park: Park, tmp_path: Path
         ("role: grid", "role: load", "line 8: points: no point has the role grid (the balance hangs on the grid connection: add its meter)"),
         ("green: 0.5", "green: 0.3", "line 46: targets[0]: yellow must not be above green"),
         ("id: pv-b\n", "id: pv-a\n", "line 19: points[2].id: pv-a is used twice (every id is used once)"),
+        ("valid_to: 2026-10-01", "valid_to: 5", "line 33: points[4].devices[0].valid_to: is no date (write it like 2026-10-01 or 2026-10-01T08:00)"),
+        ("valid_to: 2026-10-01", "valid_to: 0001-01-01", "line 33: points[4].devices[0].valid_to: lies outside 1970 to 2200"),
         ("ac_kw: 60", "ac_kw: .nan", "line 42: arrays[1].ac_kw: Input should be a finite number"),
-        ("altitude_m: 5", "altitude_m: 5\naltitude_m: 6", "line 6: PARK.yaml: the key 'altitude_m' is written twice (check the indentation)"),
+        ("altitude_m: 5", "altitude_m: 5\naltitude_m: 6", "line 6: PARK.yaml: the key 'altitude_m' is written twice"),
     ],
 )  # fmt: skip
 def test_every_fault_has_line_reason_and_hint(old: str, new: str, told: str) -> None:
@@ -57,7 +59,9 @@ def test_all_faults_come_at_once() -> None:
     assert len(problems(text)) == 3  # unknown, missing, out of range
 
 
-@pytest.mark.parametrize("text", ["", "- a\n", "a: [1\n", "\x00", "a: &x [*x]\n", "{" * 5000, "id: 2026-99-99\n"])
+@pytest.mark.parametrize(
+    "text", ["", "- a\n", "a: [1\n", "\x00", "a: &x [*x]\n", "{" * 5000, "? [a, b]\n: 3\n", "id: 2026-99-99\n"]
+)
 def test_rubbish_is_refused_in_words(text: str) -> None:
     assert problems(text)
 

@@ -71,6 +71,19 @@ def test_an_unknown_template_is_named(config: Path) -> None:
     told(parkwatt("check", str(config)), 2, "jsn", "json")
 
 
+def test_secrets_that_are_not_here_are_noted(config: Path) -> None:
+    receivers = "receivers: [{id: duty, kind: apprise, url_env: NOT_SET_ANYWHERE}]\n"
+    config.write_text(config.read_text(encoding="utf-8") + receivers, encoding="utf-8")
+    result = parkwatt("check", str(config))
+    assert result.returncode == 0
+    assert "note       receiver duty: the environment variable NOT_SET_ANYWHERE is not set here" in result.stdout
+
+
+def test_a_name_no_report_can_show_is_told_at_once(config: Path) -> None:
+    config.write_text(config.read_text(encoding="utf-8").replace("zh: A 馆", "zh: A 馆 🏢"), encoding="utf-8")
+    told(parkwatt("check", str(config)), 2, "points hall-a", "U+1F3E2")
+
+
 def test_a_port_in_use_is_told_before_anything_starts(config: Path, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -67,7 +67,9 @@ def test_reports_can_be_fetched(client: TestClient, name: str) -> None:
     assert f"parkwatt-lingang-demo-2026-10.{name}" in answer.headers["content-disposition"]
 
 
-@pytest.mark.parametrize("path", ["2026-13/zh.pdf", "2026-10/..%2f..%2fstate.sqlite", "october/json", "2026-10/exe"])
+@pytest.mark.parametrize(
+    "path", ["2026-13/zh.pdf", "9999-12/json", "2026-10/..%2f..%2fstate.sqlite", "october/json", "2026-10/exe"]
+)
 def test_reports_that_cannot_be_are_refused(client: TestClient, path: str) -> None:
     assert client.get(f"/api/v1/reports/{path}").status_code in {400, 404}
 
@@ -84,6 +86,7 @@ def test_writing_needs_the_token(client: TestClient) -> None:
 
 def test_health_and_metrics(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"ok": True, "problems": [], "collector": None, "jobs": {}}
+    assert [client.head(path).status_code for path in ("/", "/healthz")] == [200, 200]
     text = client.get("/metrics").text
     assert "parkwatt_dirty_days 0.0" in text
     assert "parkwatt_alerts_firing" in text
