@@ -196,8 +196,8 @@ def _read_object(template: Template, message: Message, document: Json, result: D
     if stamped is None:
         return
     time_us_, flags = stamped
-    if message.own_names:
-        _read_own_names(document, time_us_, flags, result)
+    if message.own_names and type(named := _walk(document, message.at_keys)) is dict:
+        _read_own_names(named, time_us_, flags, result)
     for block, path in message.read.items():
         holder = _walk(document, tuple(path.split("."))) if path else document
         if type(holder) is dict:

@@ -143,6 +143,7 @@ class Message(_Model):
     read: dict[str, str] = Field(default_factory=dict, description="block -> path of the object it is read from")
     readings: tuple[ReadingSpec, ...] = Field((), description="what is read from the payload itself")
     own_names: bool = Field(False, description="every quantity is accepted under its own name, `.channel` behind it")
+    at: Keys = Field("", description="where the object with the own names stands")
     list: bool = Field(False, description="the payload may be a list of such objects, each with its own time")
     without_readings: Literal["quarantine", "ignore"] = "quarantine"
 
@@ -154,6 +155,11 @@ class Message(_Model):
         if levels.count("{device}") != 1 or any(c in level for level in others for c in "{}+#\x00"):
             raise ValueError("a topic holds {device} once, as a whole level, and no wildcards but a level +")
         return value
+
+    @cached_property
+    def at_keys(self) -> tuple[str, ...]:
+        """The path of the object with the own names, cut into keys."""
+        return _keys(self.at)
 
     @cached_property
     def bare(self) -> bool:
@@ -200,6 +206,8 @@ class Template(_Model):
                 raise ValueError(f"there is no block {missing[0]}")
             if bool(message.read) + bool(message.readings) + message.own_names != 1:
                 raise ValueError("a message has either read, readings or own_names")
+            if message.at and not message.own_names:
+                raise ValueError("at says where own_names stand")
             if message.bare and (message.time or message.list):
                 raise ValueError("a bare number has no time and no list around it")
         if not all(spec.keys for block in self.blocks.values() for spec in block):

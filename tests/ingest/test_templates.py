@@ -42,6 +42,7 @@ def test_a_folder_of_the_operators_own_adds_templates(tmp_path: Path) -> None:
         ("unit: W,", "unit: W, divide: 0,", "greater than 0"),
         ("active_power_kw, path: p.total, unit: W", "energy_import_kwh, path: a, minus: b", "minus is for one gauge"),
         ("path: p.total", 'path: ""', "only readings of a message may have an empty path"),
+        ('read: {all: ""}', 'at: values, read: {all: ""}', "at says where own_names stand"),
         ("acme/{device}/data", "acme/+x/{device}", "no wildcards but a level +"),
         (
             'read: {all: ""}',
