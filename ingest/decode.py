@@ -134,12 +134,14 @@ def decode_message(
 ) -> DecodeResult:
     """Return what one message means, its kind already known from the topic."""
     result = DecodeResult(device, received_at)
-    document = _document(payload, result)
+    if not payload and message.without_readings == "ignore":
+        return result
+    document = _document(payload, message.bare, result)
     if document is _UNREADABLE:
         return result
     if type(document) is list and message.list:
         _read_list(template, message, document, result, zone)
-    elif type(document) is dict:
+    elif type(document) is dict or message.bare:
         _read_object(template, message, document, result, zone)
     else:
         result.fault("wrong_shape", f"the payload is a {_kind(document)}, an object is expected")
@@ -151,7 +153,7 @@ def decode_message(
 _UNREADABLE = object()
 
 
-def _document(payload: bytes, result: DecodeResult) -> Json:
+def _document(payload: bytes, bare: bool, result: DecodeResult) -> Json:
     if not payload:
         result.fault("empty")
     elif len(payload) > MAX_PAYLOAD_BYTES:
@@ -160,7 +162,8 @@ def _document(payload: bytes, result: DecodeResult) -> Json:
         try:
             return orjson.loads(payload)
         except orjson.JSONDecodeError as error:
-            return _lenient(payload, error, result)
+            number = _from_text(payload.decode("ascii", "replace")) if bare and len(payload) <= _LONGEST_NUMBER else ""
+            return _lenient(payload, error, result) if isinstance(number, str) else number
     return _UNREADABLE
 
 
@@ -188,23 +191,23 @@ def _read_list(
             _read_object(template, message, document, result, zone)
 
 
-def _read_object(
-    template: Template, message: Message, document: dict[str, Json], result: DecodeResult, zone: ZoneInfo
-) -> None:
+def _read_object(template: Template, message: Message, document: Json, result: DecodeResult, zone: ZoneInfo) -> None:
     stamped = _stamp(message, document, result, zone)
     if stamped is None:
         return
     time_us_, flags = stamped
-    if message.own_names:
-        _read_own_names(document, time_us_, flags, result)
+    if message.own_names and type(named := _walk(document, message.at_keys)) is dict:
+        _read_own_names(named, time_us_, flags, result)
     for block, path in message.read.items():
         holder = _walk(document, tuple(path.split("."))) if path else document
         if type(holder) is dict:
             for spec in template.blocks[block]:
                 _read_spec(spec, holder, time_us_, flags, result)
+    for spec in message.readings:
+        _read_spec(spec, document, time_us_, flags, result)
 
 
-def _stamp(message: Message, document: dict[str, Json], result: DecodeResult, zone: ZoneInfo) -> tuple[int, int] | None:
+def _stamp(message: Message, document: Json, result: DecodeResult, zone: ZoneInfo) -> tuple[int, int] | None:
     """Return the time and the flags it earns; None where there is a time that means nothing."""
     received_us = microseconds(result.received_at)
     written = _walk(document, message.time.keys) if message.time else None
@@ -245,25 +248,28 @@ def _is_channel(text: str) -> bool:
     return _CHANNEL.fullmatch(text) is not None
 
 
-def _read_spec(spec: ReadingSpec, holder: dict[str, Json], time_us_: int, flags: int, result: DecodeResult) -> None:
-    value = holder.get(spec.path) if len(spec.keys) == 1 else _walk(holder, spec.keys)
+def _read_spec(spec: ReadingSpec, holder: Json, time_us_: int, flags: int, result: DecodeResult) -> None:
+    value = _walk(holder, spec.keys)
     if value is None:
         return
     if type(value) is list and spec.channels:
         _read_channels(spec, value, time_us_, flags, result)
         return
-    number = _number(value, spec.numeric_text, spec.path, result)
+    number = _number(value, spec.numeric_text, spec.where, result)
+    if number is not None and spec.minus_keys and (other := _walk(holder, spec.minus_keys)) is not None:
+        other = _number(other, spec.numeric_text, spec.where, result)
+        number = None if other is None else number - other
     if number is not None:
         _add(spec, spec.channel, _scaled(number, spec), time_us_, flags, result)
 
 
 def _read_channels(spec: ReadingSpec, values: list[Json], time_us_: int, flags: int, result: DecodeResult) -> None:
     if len(values) > len(spec.channels):
-        result.fault("wrong_shape", f"{spec.path} has {len(values)} elements, at most {len(spec.channels)} are known")
+        result.fault("wrong_shape", f"{spec.where} has {len(values)} elements, at most {len(spec.channels)} are known")
         return
     numbers: list[float] = []
     for channel, value in zip(spec.channels, values, strict=False):
-        number = None if value is None else _number(value, spec.numeric_text, f"{spec.path} {channel}", result)
+        number = None if value is None else _number(value, spec.numeric_text, f"{spec.where} {channel}", result)
         if number is not None:
             numbers.append(number)
             _add(spec, channel, _scaled(number, spec), time_us_, flags, result)
@@ -274,7 +280,7 @@ def _read_channels(spec: ReadingSpec, values: list[Json], time_us_: int, flags: 
 
 def _add(spec: ReadingSpec, channel: str, value: float, time_us_: int, flags: int, result: DecodeResult) -> None:
     if not math.isfinite(value):
-        result.fault("non_finite", f"{spec.path} is too large")
+        result.fault("non_finite", f"{spec.where} is too large")
         return
     low, high = _BOUNDS[spec.quantity]
     off = flags if low <= value <= high else flags | _OUT_OF_RANGE
@@ -314,9 +320,12 @@ def _from_text(text: str) -> Json:
 
 def _walk(document: Json, keys: tuple[str, ...]) -> Json:
     for key in keys:
-        if type(document) is not dict:
+        if type(document) is dict:
+            document = document.get(key)
+        elif type(document) is list and key.isdecimal() and int(key) < len(document):
+            document = document[int(key)]
+        else:
             return None
-        document = document.get(key)
     return document
 
 

@@ -43,13 +43,23 @@ class Router:
         self._devices = {d.id for _, d in park.assignments()}
         self._messages = _used_messages(park, templates)
         self._routes = _routes(park, templates)
+        self._open = {(m.topic.count("/") + 1, m.open_levels) for m in self._messages if m.open_levels}
         wanted = park.mqtt.topics or (m.subscription for m in self._messages)
         self.subscriptions = without_covered(wanted)
 
     def route(self, topic: str) -> Route | Unrouted:
         """Return whose message this is."""
-        found = self._routes.get(topic)
+        found = self._routes.get(topic) or (self._behind_open_levels(topic) if self._open else None)
         return found if found is not None else self._unrouted(topic)
+
+    def _behind_open_levels(self, topic: str) -> Route | None:
+        given = topic.split("/")
+        for length, places in self._open:
+            if len(given) == length:
+                masked = ["+" if i in places else level for i, level in enumerate(given)]
+                if (found := self._routes.get("/".join(masked))) is not None:
+                    return found
+        return None
 
     def _unrouted(self, topic: str) -> Unrouted:
         for message in self._messages:

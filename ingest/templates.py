@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from core.errors import ConfigError, Problem
 from core.park import Park
-from core.quantities import READING
+from core.quantities import READING, Kind
 
 # (multiply, divide) into the unit of the vocabulary; dividing by 1000 rounds correctly where times 0.001 does not.
 UNITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
@@ -47,30 +47,43 @@ class Caveat(_Model):
     source: str = ""
 
 
+Keys = str | tuple[str, ...]
+
+
+def _keys(path: Keys) -> tuple[str, ...]:
+    """Cut a path into keys; one whose keys hold dots is written as a list of keys."""
+    return tuple(path.split(".")) if isinstance(path, str) and path else tuple(path)
+
+
 class DeviceTime(_Model):
     """Where the device's own time stands and how it is written.
 
     `iso` needs an offset; `iso_local` may lack one and is then park time; `epoch` is seconds or milliseconds.
     """
 
-    path: str
+    path: Keys = Field(min_length=1)
     forms: tuple[TimeForm, ...] = Field(min_length=1)
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
         """The path, cut into keys."""
-        return tuple(self.path.split("."))
+        return _keys(self.path)
 
 
 class ReadingSpec(_Model):
     """One value of a payload: where it stands, what it is, in which unit.
 
-    `channels` names the elements where the device sends a list; `total: sum` then adds their sum as the total.
+    A key that is a number counts the elements of a list, from 0. The empty path is the payload itself, a bare number.
+    `divide` is for devices that send a multiple of the unit, like tenths of a kWh; `minus` is the value of the other
+    direction where both are sent apart. `channels` names the elements where the device sends a list; `total: sum` then
+    adds their sum as the total.
     """
 
     quantity: str
-    path: str = Field(min_length=1)
+    path: Keys
+    minus: Keys = ""
     unit: str | None = None
+    divide: float = Field(1.0, gt=0.0)
     channel: Channel = ""
     channels: tuple[Channel, ...] = ()
     total: Literal["none", "sum"] = "none"
@@ -92,28 +105,45 @@ class ReadingSpec(_Model):
             raise ValueError(f"unit of {self.quantity} must be one of {', '.join(units)}")
         if self.total == "sum" and not self.channels:
             raise ValueError("total: sum needs channels")
+        if self.minus and (self.channels or READING[self.quantity].kind is not Kind.GAUGE):
+            raise ValueError("minus is for one gauge; registers of two directions are two readings")
         return self
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
         """The path, cut into keys."""
-        return tuple(self.path.split("."))
+        return _keys(self.path)
+
+    @cached_property
+    def minus_keys(self) -> tuple[str, ...]:
+        """The path of what is taken off, cut into keys; empty where nothing is."""
+        return _keys(self.minus)
+
+    @cached_property
+    def where(self) -> str:
+        """The path, for people."""
+        return ".".join(self.keys) or "the payload"
 
     @cached_property
     def scale(self) -> tuple[float, float]:
         """What to multiply and then divide by to reach the quantity's own unit and sign."""
         own = READING[self.quantity].unit
         multiply, divide = UNITS[own][self.unit or own]
-        return (-multiply if self.negate else multiply), divide
+        return (-multiply if self.negate else multiply), divide * self.divide
 
 
 class Message(_Model):
-    """One kind of message a device publishes."""
+    """One kind of message a device publishes.
+
+    A level of the topic that is `+` may be anything, like the id of a gateway the device is behind.
+    """
 
     topic: str
     time: DeviceTime | None = None
     read: dict[str, str] = Field(default_factory=dict, description="block -> path of the object it is read from")
+    readings: tuple[ReadingSpec, ...] = Field((), description="what is read from the payload itself")
     own_names: bool = Field(False, description="every quantity is accepted under its own name, `.channel` behind it")
+    at: Keys = Field("", description="where the object with the own names stands")
     list: bool = Field(False, description="the payload may be a list of such objects, each with its own time")
     without_readings: Literal["quarantine", "ignore"] = "quarantine"
 
@@ -121,9 +151,25 @@ class Message(_Model):
     @classmethod
     def _one_device(cls, value: str) -> str:
         levels = value.split("/")
-        if levels.count("{device}") != 1 or any(c in value.replace("{device}", "") for c in "{}+#\x00"):
-            raise ValueError("a topic holds {device} once, as a whole level, and no wildcards")
+        others = [level for level in levels if level not in {"{device}", "+"}]
+        if levels.count("{device}") != 1 or any(c in level for level in others for c in "{}+#\x00"):
+            raise ValueError("a topic holds {device} once, as a whole level, and no wildcards but a level +")
         return value
+
+    @cached_property
+    def at_keys(self) -> tuple[str, ...]:
+        """The path of the object with the own names, cut into keys."""
+        return _keys(self.at)
+
+    @cached_property
+    def bare(self) -> bool:
+        """Whether the payload may be a number and nothing else."""
+        return any(not v.keys for v in self.readings)
+
+    @cached_property
+    def open_levels(self) -> tuple[int, ...]:
+        """Which levels of the topic may be anything."""
+        return tuple(i for i, level in enumerate(self.topic.split("/")) if level == "+")
 
     @property
     def subscription(self) -> str:
@@ -131,16 +177,15 @@ class Message(_Model):
         return self.topic.replace("{device}", "+")
 
     def topic_of(self, device: str) -> str:
-        """Return the topic one device publishes on."""
+        """Return the topic one device publishes on, with + for the levels that may be anything."""
         return self.topic.replace("{device}", device)
 
     def device_in(self, topic: str) -> str | None:
         """Return the device a topic names, or None where the topic is not this message's."""
         own, given = self.topic.split("/"), topic.split("/")
-        at = own.index("{device}")
-        if len(own) != len(given) or own[:at] != given[:at] or own[at + 1 :] != given[at + 1 :]:
+        if len(own) != len(given) or any(o not in {g, "+", "{device}"} for o, g in zip(own, given, strict=True)):
             return None
-        return given[at] or None
+        return given[own.index("{device}")] or None
 
 
 class Template(_Model):
@@ -159,8 +204,14 @@ class Template(_Model):
             missing = [b for b in message.read if b not in self.blocks]
             if missing:
                 raise ValueError(f"there is no block {missing[0]}")
-            if bool(message.read) == message.own_names:
-                raise ValueError("a message has either read or own_names")
+            if bool(message.read) + bool(message.readings) + message.own_names != 1:
+                raise ValueError("a message has either read, readings or own_names")
+            if message.at and not message.own_names:
+                raise ValueError("at says where own_names stand")
+            if message.bare and (message.time or message.list):
+                raise ValueError("a bare number has no time and no list around it")
+        if not all(spec.keys for block in self.blocks.values() for spec in block):
+            raise ValueError("only readings of a message may have an empty path")
         topics = [m.topic for m in self.messages]
         if len(set(topics)) != len(topics):
             raise ValueError("a topic stands twice")

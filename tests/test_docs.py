@@ -11,6 +11,7 @@ import pytest
 from core.park import Park
 from core.park_file import parse_park
 from core.quantities import READING
+from ingest.templates import Message, ReadingSpec, Template, read_template
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.checkout
@@ -30,12 +31,28 @@ def test_the_guide_s_telegram_uses_known_quantities() -> None:
     assert set(json.loads(text)) - {"time"} <= set(READING)
 
 
+def test_the_example_of_a_device_template_is_a_valid_one(tmp_path: Path) -> None:
+    (text,) = blocks("ingest/devices/README.md", "yaml")
+    (tmp_path / "acme-meter.yaml").write_text(text, encoding="utf-8")
+    template = read_template(tmp_path / "acme-meter.yaml")
+    assert isinstance(template, Template)
+    assert template.device_in("acme/gateway-1/7f3a/data") == "7f3a"
+
+
+def test_the_readme_of_the_templates_names_every_key() -> None:
+    text = (ROOT / "ingest/devices/README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"[`{ ]`?([a-z_]+)(?=[`:])", text))
+    assert set(Message.model_fields) | set(ReadingSpec.model_fields) <= named
+
+
 def test_the_schema_for_editors_is_up_to_date() -> None:
     shipped = json.loads((ROOT / "docs" / "park.schema.json").read_text(encoding="utf-8"))
     assert shipped["properties"].keys() == Park.model_json_schema()["properties"].keys()
 
 
-@pytest.mark.parametrize("document", ["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "docs/guide.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "docs/guide.md", "ingest/devices/README.md"]
+)
 def test_links_lead_somewhere(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     targets = [t for t in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in t]

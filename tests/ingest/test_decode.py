@@ -82,6 +82,87 @@ def test_names_what_is_no_reading(payload: bytes, reason: str) -> None:
     assert reason in reasons(result)
 
 
+def told(template: str, topic: str, payload: bytes) -> DecodeResult:
+    return decode(TEMPLATES[template], TEMPLATES[template].device_in(topic), topic, payload, NOW, SHANGHAI)
+
+
+@pytest.mark.parametrize(
+    ("payload", "kwh"),
+    [
+        (b"7915525.36", 7915.52536),
+        (b" 42\n", 0.042),
+        (b"-0.00", 0.0),
+        (b"007", 0.007),
+        (b"+5", 0.005),
+        (b".5", 0.0005),
+        (b"1e3", 1.0),
+    ],
+)
+def test_reads_a_bare_number(payload: bytes, kwh: float) -> None:
+    (row,) = told("shelly-gen1-3em", "shellies/a/emeter/1/total", payload).rows
+    assert (row.quantity, row.channel, row.flags) == ("energy_import_kwh", "l2", ReadingFlag.TIME_UNCERTAIN)
+    assert row.value == pytest.approx(kwh, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"", "empty"),
+        (b"on", "not_json"),
+        (b"12.3 kWh", "not_json"),
+        (b"1_000", "not_json"),
+        (b"nan", "non_finite"),
+        (b"-inf", "non_finite"),
+        (b"1e400", "non_finite"),
+        (b"9" * 400, "non_finite"),
+        (b"+" + b"9" * 400, "not_json"),
+        (b"\xff\xfe", "not_json"),
+        (b"true", "wrong_type"),
+        (b'"12.3"', "wrong_type"),
+        (b"[1]", "wrong_type"),
+        (b'{"value": 1}', "wrong_type"),
+        (b"null", "no_readings"),
+    ],
+)
+def test_names_what_is_no_bare_number(payload: bytes, reason: str) -> None:
+    result = told("shelly-gen1-3em", "shellies/a/emeter/1/total", payload)
+    assert (reasons(result), result.rows) == ([reason], [])
+
+
+@pytest.mark.parametrize("payload", [b"", b'{"value": null}', b"{}"])
+def test_a_message_that_may_be_empty_is_passed_over(payload: bytes) -> None:
+    result = told("victron-pvinverter", "N/a/pvinverter/20/Ac/Power", payload)
+    assert (reasons(result), result.rows) == ([], [])
+
+
+def test_a_number_in_a_path_counts_the_elements_of_a_list() -> None:
+    result = told("go-e-charger-v1", "go-eCharger/1/status", b'{"eto": "130", "nrg": [230, 231, 229]}')
+    assert [(r.quantity, r.channel, r.value) for r in result.rows] == [
+        ("energy_import_kwh", "", 13.0),
+        ("voltage_v", "l1", 230.0),
+        ("voltage_v", "l2", 231.0),
+        ("voltage_v", "l3", 229.0),
+    ]
+    assert reasons(told("go-e-charger-v1", "go-eCharger/1/status", b'{"nrg": {"0": [1]}}')) == ["wrong_type"]
+
+
+@pytest.mark.parametrize(
+    ("returned", "kw", "problems"),
+    [
+        ("1.5", -0.5, []),
+        ("null", 1.0, []),
+        ('"0.25"', 0.75, []),
+        ("true", None, ["wrong_type"]),
+        ("1e400", None, ["non_finite"]),
+    ],
+)
+def test_takes_off_the_other_direction(returned: str, kw: float | None, problems: list[str]) -> None:
+    payload = f'{{"electricity_currently_delivered": "1.0", "electricity_currently_returned": {returned}}}'
+    result = told("dsmr-reader", "dsmr/json", payload.encode())
+    assert values(result) == ({} if kw is None else {"active_power_kw": kw})
+    assert reasons(result) == problems
+
+
 def test_ten_megabytes_are_refused_unread() -> None:
     result = plain(b'{"active_power_kw": 1}' + b" " * (10 << 20))
     assert reasons(result) == ["too_large"]
@@ -223,10 +304,11 @@ def mutated(payload: bytes, rng: random.Random) -> bytes:
 @pytest.mark.parametrize("name", sorted(TEMPLATES))
 def test_5000_mutations_never_raise_and_leave_only_finite_numbers(name: str) -> None:
     rng = random.Random(f"{name} 1")  # noqa: S311 - a seed that can be run again is the point
-    goldens = [
-        ((f.parent / "payload.json").read_bytes(), yaml.safe_load((f.parent / "provenance.yaml").read_text())["topic"])
-        for f in sorted((DEVICES / name).rglob("payload.json"))
-    ]
+    goldens = []
+    for file in sorted((DEVICES / name).rglob("payload.json")):
+        origin = yaml.safe_load((file.parent / "provenance.yaml").read_text())
+        others = [(payload.encode(), topic) for topic, payload in origin.get("also", {}).items()]
+        goldens += [(file.read_bytes(), origin["topic"]), *others]
     became = {"rows": 0, "problems": 0}
     for _ in range(5000):
         payload, topic = rng.choice(goldens)

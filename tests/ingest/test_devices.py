@@ -12,6 +12,7 @@ import yaml
 
 from ingest.decode import decode
 from ingest.templates import load_templates
+from tests.devices.origins import origins
 
 FOLDER = Path(__file__).parents[1] / "devices"
 TEMPLATES = load_templates()
@@ -23,14 +24,24 @@ def case_id(folder: Path) -> str:
     return str(folder.relative_to(FOLDER))
 
 
+def messages(folder: Path) -> list[tuple[str, bytes]]:
+    """Return the topics and payloads of a case; `also` holds those of devices that send one number per topic."""
+    origin = yaml.safe_load((folder / "provenance.yaml").read_text())
+    others = [(topic, payload.encode()) for topic, payload in origin.get("also", {}).items()]
+    return [(origin["topic"], (folder / "payload.json").read_bytes()), *others]
+
+
 def outcome(folder: Path) -> dict[str, object]:
     origin = yaml.safe_load((folder / "provenance.yaml").read_text())
     template = TEMPLATES[case_id(folder).split("/")[0]]
-    payload = (folder / "payload.json").read_bytes()
     received = datetime.fromisoformat(origin["received_at"])
-    told = decode(template, origin["device"], origin["topic"], payload, received, ZONE).told()
-    rows = [[r["time"], r["quantity"], r["channel"], r["value"], " ".join(r["flags"])] for r in told["readings"]]
-    return {"readings": rows, "problems": [p["reason"] for p in told["problems"]]}
+    rows: list[list[object]] = []
+    problems: list[str] = []
+    for topic, payload in messages(folder):
+        told = decode(template, origin["device"], topic, payload, received, ZONE).told()
+        rows += [[r["time"], r["quantity"], r["channel"], r["value"], " ".join(r["flags"])] for r in told["readings"]]
+        problems += [p["reason"] for p in told["problems"]]
+    return {"readings": rows, "problems": problems}
 
 
 @pytest.mark.parametrize("name", sorted(TEMPLATES))
@@ -40,10 +51,19 @@ def test_every_template_has_a_golden_payload(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(TEMPLATES))
 def test_every_topic_of_a_template_is_covered(name: str) -> None:
-    topics = [
-        yaml.safe_load((c / "provenance.yaml").read_text())["topic"] for c in CASES if case_id(c).split("/")[0] == name
-    ]
+    topics = [topic for c in CASES if case_id(c).split("/")[0] == name for topic, _ in messages(c)]
     assert [m.topic for m in TEMPLATES[name].messages if not any(m.device_in(t) for t in topics)] == []
+
+
+@pytest.mark.parametrize("folder", CASES, ids=case_id)
+def test_golden_payload_is_its_devices(folder: Path) -> None:
+    device = yaml.safe_load((folder / "provenance.yaml").read_text())["device"]
+    template = TEMPLATES[case_id(folder).split("/")[0]]
+    assert {template.device_in(topic) for topic, _ in messages(folder)} == {device}
+
+
+def test_twenty_templates_and_more_are_founded_on_real_payloads() -> None:
+    assert len({o.template for o in origins() if o.counts}) >= 20
 
 
 @pytest.mark.parametrize("folder", CASES, ids=case_id)

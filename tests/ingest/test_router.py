@@ -29,6 +29,19 @@ def test_routes_a_topic_to_its_device(small_park: Park) -> None:
     assert (route.device, route.template.name, route.points) == ("shelly-a", "shelly-gen2-em", ("hall-a",))
 
 
+def test_routes_a_topic_with_open_levels(small_park: Park) -> None:
+    point = small_park.points[0]
+    devices = tuple(d.model_copy(update={"id": "20", "template": "victron-pvinverter"}) for d in point.devices)
+    changed = point.model_copy(update={"devices": devices})
+    router = Router(small_park.model_copy(update={"points": (changed, *small_park.points[1:])}), TEMPLATES)
+    route = router.route("N/e0ff50a097c0/pvinverter/20/Ac/Power")
+    assert (route.device, route.template.name, route.points) == ("20", "victron-pvinverter", (point.id,))
+    assert "N/+/pvinverter/+/Ac/Power" in router.subscriptions
+    stranger = router.route("N/e0ff50a097c0/pvinverter/21/Ac/Power")
+    assert (stranger.reason, stranger.device) == ("unknown_device", "21")
+    assert router.route("N/e0ff50a097c0/pvinverter/20/Ac/L1/Power").reason == "unknown_topic"
+
+
 def test_a_device_that_left_still_has_its_route(small_park: Park) -> None:
     assert Router(small_park, TEMPLATES).route("tele/old-b/SENSOR").points == ("hall-b",)
 
