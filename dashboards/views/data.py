@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -30,9 +31,8 @@ PARK_SLOT_QUANTITIES = (
 )
 
 
-@dataclass(frozen=True)
-class Row:
-    """One stored value; `value` is NaN where nothing is known."""
+class Row(NamedTuple):
+    """One stored value; `value` is NaN where nothing is known. A tuple: the page makes ten thousand of them."""
 
     value: float = math.nan
     coverage: float = 0.0
@@ -58,7 +58,7 @@ class Table:
         rows = zip(by_name["value"], by_name["coverage"], by_name["estimated"], by_name["reasons"], strict=True)
         keys = zip(by_name["scope"], by_name["entity"], by_name["quantity"], strict=True)
         for key, start, row in zip(keys, by_name["start"], rows, strict=True):
-            self._series.setdefault(key, {})[start] = Row(*row)
+            self._series.setdefault(key, {})[start] = Row._make(row)
 
     def __bool__(self) -> bool:
         return bool(self._series)
