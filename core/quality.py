@@ -40,6 +40,7 @@ class Reason(StrEnum):
     RUNG_CLEAR_SKY = "rung_clear_sky"
     DEFAULT_TEMPERATURE = "default_temperature"
     PARTIAL = "partial"  # the period is not over yet
+    CORRECTED = "corrected"  # a person's correction is applied here
 
 
 def join_reasons(*groups: str | Iterable[str]) -> str:

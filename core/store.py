@@ -13,6 +13,7 @@ from typing import Protocol
 
 import pandas as pd
 
+from core.corrections import Correction, Entry, Undoing
 from core.quality import Event
 from core.quantities import Period
 
@@ -175,7 +176,19 @@ class State(Protocol):
         """Keep a configuration that was loaded; the same digest twice changes nothing."""
         ...
 
+    def add_correction(self, correction: Correction, at: datetime) -> Entry:
+        """Put a correction on record; it is never changed or deleted."""
+        ...
+
+    def undo_correction(self, correction_id: int, undoing: Undoing) -> Entry:
+        """Put on record that a correction is taken back; raises ConfigError where there is none or it already is."""
+        ...
+
     # -- anyone reads
+    def corrections(self, start: datetime | None = None, end: datetime | None = None) -> list[Entry]:
+        """Return corrections, undone ones too, that speak of any time in [start, end), in the order they were made."""
+        ...
+
     def events(self, start: datetime, end: datetime) -> list[Event]:
         """Return events that overlap [start, end), oldest first."""
         ...

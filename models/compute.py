@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from core.corrections import Correction, in_force
 from core.factors import factor_for
-from core.park import Park
+from core.park import Park, Point
 from core.quality import Event
 from core.quantities import Period
 from core.store import State, Store
-from core.timebase import SLOT, day_bounds, slot_start
+from core.timebase import SLOT, day_bounds, day_of, slot_start
+from models import corrections as correcting
 from models import months, rows
 from models.affected import affected, runs_of
 from models.derive import Derived, derive
-from models.points import NEEDED, PointSeries, point_series, split
+from models.points import NEEDED, PointSeries, part_of, point_series
 from models.power import gap_limit_us
 from models.registers import RETURN_WITHIN_US, SHAPED_US
 from models.rows import day_starts
+from models.samples import DeviceSamples, split
 from models.series import Grid, grid_of, to_us
 
 SETTLE = timedelta(minutes=2)  # a slot counts as closed this long after its end: readings are on their way
@@ -80,9 +83,10 @@ class Compute:
 
     def _compute(self, days: Sequence[date], until: datetime, progress: Progress | None) -> ComputeResult:
         changed = events = done = 0
+        corrections = in_force(self._state.corrections()) if days else ()
         for first, last in runs_of(days, self._chunk_days()):
             grid = grid_of(first, last, self._park.zone, until)
-            derived = derive(self._park, self._points(grid), grid)
+            derived = derive(self._park, self._points(grid, until, corrections), grid)
             changed += self._write(derived, grid)
             events += self._write_events(derived.events, grid)
             done += len(grid.days)
@@ -98,18 +102,42 @@ class Compute:
         per_day = max((QUANTITIES * 86_400.0 / d.interval_s for _, d in self._park.assignments()), default=1.0)
         return max(1, min(CHUNK_DAYS, int(ROWS_PER_READ / per_day)))
 
-    def _points(self, grid: Grid) -> dict[str, PointSeries]:
+    def _points(self, grid: Grid, until: datetime, corrections: Sequence[Correction]) -> dict[str, PointSeries]:
         """Read what a grid needs, a few devices at a time, and return every point's series."""
         found: dict[str, PointSeries] = {}
         for group in self._groups(grid):
             wanted = [self._park.point(p) for p in group]
+            own = {p.id: correcting.of_point(corrections, p) for p in wanted} if corrections else {}
+            grids = {p.id: self._grid_of_sums(grid, until, own.get(p.id, ())) for p in wanted}
             devices = sorted({d.id for p in wanted for d in p.devices})
             margin = max((self._margin(d.interval_s) for p in wanted for d in p.devices), default=timedelta(0))
-            start, end = grid.start - margin, grid.end + margin
+            start = min(g.start for g in grids.values()) - margin
+            end = max(g.end for g in grids.values()) + margin
+            for applied in own.values():
+                start, end = correcting.readings_needed(applied, start, end)
             samples = split(self._store.readings(start, end, devices=devices, quantities=NEEDED, edges=True))
             for point in wanted:
-                found[point.id] = point_series(point, samples, grid)
+                found[point.id] = self._series(point, samples, grid, grids[point.id], own.get(point.id, ()))
         return found
+
+    def _grid_of_sums(self, grid: Grid, until: datetime, corrections: Sequence[Correction]) -> Grid:
+        """Return the grid, or a longer one where a correction spreads a sum over more than the grid."""
+        start, end = correcting.whole_days(corrections, grid) if corrections else (grid.start, grid.end)
+        if (start, end) == (grid.start, grid.end):
+            return grid
+        zone = self._park.zone
+        return grid_of(day_of(start, zone), day_of(end - timedelta(microseconds=1), zone), zone, until)
+
+    @staticmethod
+    def _series(
+        point: Point,
+        samples: Mapping[str, DeviceSamples],
+        grid: Grid,
+        whole: Grid,
+        corrections: Sequence[Correction],
+    ) -> PointSeries:
+        series = point_series(point, samples, whole, corrections)
+        return series if whole is grid else part_of(series, whole, grid)
 
     def _groups(self, grid: Grid) -> Iterator[list[str]]:
         """Yield point ids whose readings together are few enough for one read."""

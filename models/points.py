@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import pandas as pd
 
+from core.corrections import Correction
 from core.park import DeviceAssignment, Point
-from core.quality import UNUSABLE, Event, ReadingFlag, Reason
+from core.quality import Event, Reason
 from core.quantities import READING, Kind
+from models import corrections as correcting
 from models import power, registers
 from models.power import Profile, gap_limit_us
 from models.registers import Curve, RegisterEvent
-from models.series import Bools, Floats, Grid, Ints, SlotSeries, bit, from_us, joined, to_us
+from models.samples import DeviceSamples, Samples
+from models.series import Floats, Grid, Ints, SlotSeries, bit, from_us, joined, joined_means, to_us
 
 IMPORT, EXPORT, POWER = "energy_import_kwh", "energy_export_kwh", "active_power_kw"
 WEATHER = ("poa_wm2", "ghi_wm2", "temp_air_c", "temp_module_c", "wind_speed_ms")
 NEEDED = (IMPORT, EXPORT, POWER, *WEATHER)
 _ALWAYS = (-(2**62), 2**62)
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Usable readings of one (device, quantity, channel), sorted by time."""
-
-    times_us: Ints
-    readings: Floats
-    uncertain: Bools  # the time is ours, not the device's
-
-
-DeviceSamples = Mapping[tuple[str, str], Samples]
 
 
 @dataclass(frozen=True)
@@ -50,64 +40,68 @@ class PointSeries:
         return self.exported if self.point.role == "pv" else self.imported
 
 
-def split(readings: pd.DataFrame) -> dict[str, dict[tuple[str, str], Samples]]:
-    """Return a READINGS frame as device -> (quantity, channel) -> samples; unusable readings and NaN are left out."""
-    fine = ((readings["flags"].to_numpy() & int(UNUSABLE)) == 0) & np.isfinite(readings["value"].to_numpy())
-    readings = readings[fine]
-    if readings.empty:
-        return {}
-    found: dict[str, dict[tuple[str, str], Samples]] = {}
-    groups = readings.groupby(["device", "quantity", "channel"], sort=False).ngroup().to_numpy()
-    times = np.asarray(readings["time"].astype("int64"), dtype=np.int64)
-    values = readings["value"].to_numpy(dtype=float)
-    uncertain = (readings["flags"].to_numpy() & int(ReadingFlag.TIME_UNCERTAIN)) != 0
-    order = np.lexsort((times, groups))
-    names = [readings[name].to_numpy() for name in ("device", "quantity", "channel")]
-    for rows in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
-        device, quantity, channel = (str(name[rows[0]]) for name in names)
-        found.setdefault(device, {})[quantity, channel] = Samples(
-            times[rows].astype(np.int64), values[rows], uncertain[rows]
-        )
-    return found
-
-
-def point_series(point: Point, samples: Mapping[str, DeviceSamples], grid: Grid) -> PointSeries:
+def point_series(
+    point: Point, samples: Mapping[str, DeviceSamples], grid: Grid, corrections: Sequence[Correction] = ()
+) -> PointSeries:
     """Return what flowed at a point on a grid.
 
     Each device counts only while it is assigned to the point, with the ratio and direction it had then. Energy is in
-    kWh, import positive into what is metered (at the grid connection: into the park).
+    kWh, import positive into what is metered (at the grid connection: into the park). `corrections` are those in force,
+    in the order they were made.
     """
+    own = correcting.of_point(corrections, point) if corrections else ()
+    parts = [p for d in point.devices for p in correcting.parts(point, d, samples.get(d.id, {}), own)]
     if point.role == "weather":
-        return _weather_series(point, samples, grid)
+        return _weather_series(point, parts, grid, own)
     ways: dict[str, list[SlotSeries]] = {IMPORT: [], EXPORT: [], POWER: []}
     events: list[Event] = []
-    first_us = min((_first_us(samples.get(d.id, {})) for d in point.devices), default=_ALWAYS[1])
-    for device in point.devices:
-        served = _Device(point, device, samples.get(device.id, {}), grid)
+    for part in parts:
+        served = _Device(point, part.device, part.samples, grid)
         if not served.touches():
             continue
         for quantity, series in served.flows().items():
             ways[quantity].append(series)
         events += served.events
-    size = grid.size
-    gauges = {POWER: joined(ways[POWER], size)} if ways[POWER] else {}
-    whole = PointSeries(point, joined(ways[IMPORT], size), joined(ways[EXPORT], size), gauges)
-    events += _missing(whole.main, point.id, grid, first_us)
+    size, edges = grid.size, grid.edges_us
+    imported, exported = joined(ways[IMPORT], size), joined(ways[EXPORT], size)
+    gauges = {POWER: joined_means(ways[POWER], size)} if ways[POWER] else {}
+    if own:
+        imported = correcting.corrected_flow(imported, "import_kwh", own, edges)
+        exported = correcting.corrected_flow(exported, "export_kwh", own, edges)
+        gauges = {q: correcting.marked(g, own, edges) for q, g in gauges.items()}
+    whole = PointSeries(point, imported, exported, gauges)
+    events += _missing(whole.main, point.id, grid, _first_us(parts))
     return replace(whole, events=tuple(events))
 
 
-def _weather_series(point: Point, samples: Mapping[str, DeviceSamples], grid: Grid) -> PointSeries:
-    parts: dict[str, list[SlotSeries]] = {}
-    for device in point.devices:
-        for (quantity, channel), found in samples.get(device.id, {}).items():
+def _weather_series(
+    point: Point, parts: Sequence[correcting.Part], grid: Grid, corrections: Sequence[Correction]
+) -> PointSeries:
+    means: dict[str, list[SlotSeries]] = {}
+    for part in parts:
+        for (quantity, channel), found in part.samples.items():
             if channel or READING[quantity].kind is not Kind.GAUGE:
                 continue
-            curve = power.profile(found.times_us, found.readings, gap_limit_us(device.interval_s, found.times_us))
-            parts.setdefault(quantity, []).append(power.slot_mean(curve, grid.edges_us, _span(device)))
-    first_us = min((_first_us(samples.get(d.id, {})) for d in point.devices), default=_ALWAYS[1])
-    gauges = {q: joined(parts[q], grid.size) for q in WEATHER if q in parts}
+            curve = power.profile(found.times_us, found.readings, gap_limit_us(part.device.interval_s, found.times_us))
+            means.setdefault(quantity, []).append(power.slot_mean(curve, grid.edges_us, _span(part.device)))
+    gauges = {q: joined_means(means[q], grid.size) for q in WEATHER if q in means}
     best = max(gauges.values(), key=lambda g: float(g.coverage.sum()), default=None)
-    return PointSeries(point, gauges=gauges, events=tuple(_missing(best, point.id, grid, first_us)))
+    events = tuple(_missing(best, point.id, grid, _first_us(parts)))
+    return PointSeries(
+        point, gauges={q: correcting.marked(g, corrections, grid.edges_us) for q, g in gauges.items()}, events=events
+    )
+
+
+def part_of(series: PointSeries, whole: Grid, grid: Grid) -> PointSeries:
+    """Return what of a point's series on a longer grid lies on a shorter one."""
+    first = int(np.searchsorted(whole.edges_us, grid.edges_us[0]))
+
+    def part(found: SlotSeries | None) -> SlotSeries | None:
+        return None if found is None else correcting.cut(found, first, grid.size)
+
+    gauges = {q: correcting.cut(g, first, grid.size) for q, g in series.gauges.items()}
+    events = tuple(e for e in series.events if grid.start <= e.start < grid.end)
+    return PointSeries(series.point, part(series.imported), part(series.exported), gauges, events)
 
 
 class _Device:
@@ -247,8 +241,8 @@ def _span(device: DeviceAssignment) -> tuple[int, int]:
     )
 
 
-def _first_us(samples: DeviceSamples) -> int:
-    return min((int(s.times_us[0]) for s in samples.values() if len(s.times_us)), default=_ALWAYS[1])
+def _first_us(parts: Iterable[correcting.Part]) -> int:
+    return min((int(s.times_us[0]) for p in parts for s in p.samples.values() if len(s.times_us)), default=_ALWAYS[1])
 
 
 def _calm(samples: Samples, interval_s: float) -> tuple[Ints, Floats]:

@@ -149,6 +149,20 @@ def joined(parts: Sequence[SlotSeries], size: int) -> SlotSeries:
     return SlotSeries(value, coverage, estimated, with_missing(reasons, coverage + estimated))
 
 
+def joined_means(parts: Sequence[SlotSeries], size: int) -> SlotSeries:
+    """Return one series of means from parts that follow one another in time, each weighing what it covers of a slot."""
+    whole = joined(parts, size)
+    if len(parts) < 2:  # noqa: PLR2004 - one part is the whole
+        return whole
+    covered = np.array([np.where(p.known, p.coverage, 0.0) for p in parts])
+    values = np.array([np.where(p.known, p.value, 0.0) for p in parts])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = (values * covered).sum(axis=0) / covered.sum(axis=0)
+    # Where one part covers the slot alone its own value stands, free of rounding.
+    shared = (covered > 0).sum(axis=0) > 1
+    return replace(whole, value=np.where(shared, np.round(mean, 6), whole.value))
+
+
 def combined(value: Floats, parts: Iterable[SlotSeries]) -> SlotSeries:
     """Return `value`, computed from `parts`, with their least coverage, largest estimate and all their reasons."""
     parts = list(parts)

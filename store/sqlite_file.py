@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -29,9 +29,12 @@ _LASTING = {
 
 
 class SqliteFile:
-    """A connection that threads share by turns; what a `writing` block did is on disk when it ends, or undone."""
+    """A connection that threads share by turns; what a `writing` block did is on disk when it ends, or undone.
 
-    def __init__(self, path: Path, schema_version: int, schema: str) -> None:
+    `schemas` are scripts, each of which takes the file from one version to the next; a new file runs through all.
+    """
+
+    def __init__(self, path: Path, schemas: Sequence[str]) -> None:
         self.path = path
         self._lock = threading.RLock()
         self._closed = False
@@ -40,7 +43,7 @@ class SqliteFile:
         except sqlite3.Error as error:
             raise self._translated(error) from error
         try:
-            self._prepare(schema_version, schema)
+            self._prepare(schemas)
         except BaseException:
             self._connection.close()
             raise
@@ -64,7 +67,8 @@ class SqliteFile:
             self._closed = True
             self._connection.close()
 
-    def _prepare(self, version: int, schema: str) -> None:
+    def _prepare(self, schemas: Sequence[str]) -> None:
+        version = len(schemas)
         with self._translating():
             self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
             self._connection.execute("PRAGMA journal_mode = WAL")
@@ -75,11 +79,11 @@ class SqliteFile:
                 raise ConfigError(
                     f"{self.path} has version {found}, this program reads {version}", "use the newer program version"
                 )
-            if found == 0:
+            for schema in schemas[found:]:
                 # executescript would commit first, and two processes may start at once.
                 for statement in filter(str.strip, schema.split(";")):
                     connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {version}")
+            connection.execute(f"PRAGMA user_version = {version}")
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:

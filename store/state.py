@@ -7,13 +7,16 @@ leaves the marks alone and keeps its own list of what was settled; a mark is dir
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, datetime
 from importlib import resources
 from pathlib import Path
 
 from core.clock import Clock, SystemClock
+from core.corrections import Correction, Entry, Undoing
 from core.errors import ConfigError, Retryable
 from core.quality import Event
 from core.store import AlertRecord, DirtyMark, QuarantineItem
@@ -21,7 +24,7 @@ from store.lease import ProcessId
 from store.rows import instant_of, micros
 from store.sqlite_file import SqliteFile
 
-SCHEMA_VERSION = 1
+SCHEMAS = ("state.sql", "corrections.sql")  # each takes a file from one version to the next
 
 _ALERT_COLUMNS = (
     "fingerprint, active_us, rule, entity, severity, state, fired_us, resolved_us, last_sent_us, keep_firing_us, "
@@ -45,8 +48,8 @@ class SqliteState:
             raise ConfigError(
                 f"the folder of {path} cannot be made: {error}", "check the path under `state`"
             ) from error
-        schema = resources.files("store").joinpath("state.sql").read_text(encoding="utf-8")
-        self._file = SqliteFile(path, SCHEMA_VERSION, schema)
+        own = resources.files("store")
+        self._file = SqliteFile(path, [own.joinpath(name).read_text(encoding="utf-8") for name in SCHEMAS])
 
     def mark_dirty(self, pairs: Iterable[tuple[str, date]]) -> None:
         wanted = sorted(set(pairs))
@@ -130,6 +133,35 @@ class SqliteState:
     def archive_config(self, digest: str, text: str, loaded_at: datetime) -> None:
         with self._file.writing() as connection:
             connection.execute("INSERT OR IGNORE INTO config VALUES (?, ?, ?)", [digest, text, micros(loaded_at)])
+
+    def add_correction(self, correction: Correction, at: datetime) -> Entry:
+        first, last = (micros(t) for t in correction.stretch)
+        with self._file.writing() as connection:
+            (number,) = connection.execute(
+                "INSERT INTO correction (made_us, start_us, end_us, content) VALUES (?, ?, ?, ?) RETURNING id",
+                [micros(at), first, last, correction.model_dump_json(exclude_none=True)],
+            ).fetchone()
+        return Entry(int(number), at, correction)
+
+    def undo_correction(self, correction_id: int, undoing: Undoing) -> Entry:
+        with self._file.writing() as connection:
+            found = _entries(connection, "c.id = ?", [correction_id])
+            if not found:
+                raise ConfigError(f"there is no correction {correction_id}")
+            entry = found[0]
+            if entry.undone:
+                raise ConfigError(f"correction {correction_id} is undone already, by {entry.undone.author}")
+            connection.execute(
+                "INSERT INTO correction_undone VALUES (?, ?, ?, ?)",
+                [correction_id, micros(undoing.at), undoing.author, undoing.reason],
+            )
+        return replace(entry, undone=undoing)
+
+    def corrections(self, start: datetime | None = None, end: datetime | None = None) -> list[Entry]:
+        first = -(2**62) if start is None else micros(start)
+        last = 2**62 if end is None else micros(end)
+        with self._file.reading() as connection:
+            return _entries(connection, "c.start_us < ? AND (c.end_us > ? OR c.start_us >= ?)", [last, first, first])
 
     def events(self, start: datetime, end: datetime) -> list[Event]:
         first, last = micros(start), micros(end)
@@ -217,6 +249,23 @@ class SqliteState:
             connection.executemany(
                 "DELETE FROM lease WHERE name = ? AND pid = ? AND born = ?", [(n, own.pid, own.born) for n in leases]
             )
+
+
+def _entries(connection: sqlite3.Connection, condition: str, values: list[int]) -> list[Entry]:
+    rows = connection.execute(
+        "SELECT c.id, c.made_us, c.content, u.undone_us, u.author, u.reason FROM correction c "  # noqa: S608 - our own conditions
+        f"LEFT JOIN correction_undone u ON u.correction = c.id WHERE {condition} ORDER BY c.id",
+        values,
+    ).fetchall()
+    return [
+        Entry(
+            number,
+            instant_of(made),
+            Correction.model_validate_json(content),
+            None if undone is None else Undoing(instant_of(undone), author, reason),
+        )
+        for number, made, content, undone, author, reason in rows
+    ]
 
 
 def _written(params: Mapping[str, float | str]) -> str:
