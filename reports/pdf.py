@@ -11,12 +11,12 @@ import typst
 from core.errors import ConfigError, Problem
 from core.park import Park
 from core.text import Language
+from reports.characters import FONTS, shown_characters
 from reports.report import MonthlyReport
 from reports.view import texts, unbroken, view
 
 FOLDER = Path(__file__).parent
 TEMPLATES = FOLDER / "templates"
-FONTS = FOLDER / "fonts"
 LINE_BREAK = "\n"
 
 
@@ -41,16 +41,6 @@ def pdf_bytes(report: MonthlyReport, language: Language, digest: str) -> bytes:
 @cache
 def _fonts() -> typst.Fonts:
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[FONTS])
-
-
-@cache
-def shown_characters() -> frozenset[str]:
-    """Return every character both weights of the report's font can show."""
-    found: set[str] = set()
-    for run in (FONTS / "characters.txt").read_text(encoding="ascii").split():
-        first, last = (int(end, 16) for end in run.split("-"))
-        found.update(map(chr, range(first, last + 1)))
-    return frozenset(found)
 
 
 def check_characters(report: MonthlyReport) -> None:

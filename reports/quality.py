@@ -1,10 +1,12 @@
-"""Data quality: coverage per meter and day, estimates, events in words."""
+"""Data quality: coverage per meter and day, estimates, events and corrections in words."""
 
 from __future__ import annotations
 
 import math
 from datetime import date
 
+from core.correction_words import by_words, undone_words, what_words
+from core.corrections import Entry
 from core.park import Point
 from core.quality import Event
 from core.quantities import DERIVED, Kind, Scope
@@ -13,7 +15,7 @@ from core.timebase import day_bounds
 from core.verdict import MIN_COVERAGE
 from core.words import event_words
 from reports.figures import NAN, Figure, computed
-from reports.report import EventLine, MeterLine, Quality
+from reports.report import CorrectionLine, EventLine, MeterLine, Quality
 from reports.source import Source
 
 # What a point of a role is there to measure; its coverage is that of the worst of these.
@@ -31,6 +33,7 @@ def quality(source: Source) -> Quality:
     return Quality(
         meters=tuple(_meter(source, point) for point in source.park.points),
         events=tuple(EventLine(event, _words(source, event)) for event in source.events),
+        corrections=tuple(_correction(source, entry) for entry in source.corrections),
         replaced_values=source.revised,
     )
 
@@ -38,6 +41,20 @@ def quality(source: Source) -> Quality:
 def _words(source: Source, event: Event) -> Text:
     zh, en = (event_words(event, source.park, language) for language in (Language.ZH, Language.EN))
     return Text(zh=zh, en=en)
+
+
+def _correction(source: Source, entry: Entry) -> CorrectionLine:
+    zh, en = Language.ZH, Language.EN
+    park, given = source.park, entry.correction
+    undone = Text(zh=undone_words(entry, park, zh), en=undone_words(entry, park, en)) if entry.undone else None
+    return CorrectionLine(
+        id=entry.id,
+        in_force=entry.undone is None,
+        asked=given.model_dump(exclude_none=True),
+        words=Text(zh=what_words(given, park, zh), en=what_words(given, park, en)),
+        by=Text(zh=by_words(entry, park, zh), en=by_words(entry, park, en)),
+        undone=undone,
+    )
 
 
 def _meter(source: Source, point: Point) -> MeterLine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -212,11 +213,24 @@ class EventLine:
 
 
 @dataclass(frozen=True)
+class CorrectionLine:
+    """A correction that speaks of the month, in words; one that was undone is listed too, and changes no figure."""
+
+    id: int
+    in_force: bool
+    asked: Mapping[str, object]  # as it was asked for
+    words: Text
+    by: Text
+    undone: Text | None
+
+
+@dataclass(frozen=True)
 class Quality:
-    """What was measured, what was filled, what happened to the meters."""
+    """What was measured, what was filled, what happened to the meters, what a person corrected."""
 
     meters: tuple[MeterLine, ...]
     events: tuple[EventLine, ...]
+    corrections: tuple[CorrectionLine, ...]
     replaced_values: int  # stored values of this month that a recalculation changed later
 
 

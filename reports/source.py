@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 import pandas as pd
 
+from core.corrections import Entry
 from core.park import Park
 from core.quality import Event, joined_outages
 from core.quantities import Period, Scope
@@ -35,6 +36,7 @@ class Source:
     slots: pd.DataFrame
     events: tuple[Event, ...]
     alerts: tuple[AlertRecord, ...]
+    corrections: tuple[Entry, ...]
     revised: int
     configurations: tuple[tuple[str, datetime], ...]
 
@@ -82,6 +84,7 @@ def read(park: Park, store: Store, state: State, year: int, month: int, now: dat
         ),
         events=tuple(joined_outages(state.events(start, end))),
         alerts=_alerts_of_month(state.alerts(start), start, end, as_of),
+        corrections=tuple(state.corrections(start, end)),
         revised=0 if revisions.empty else int((revisions["period"] != Period.SLOT).sum()),
         configurations=_governing(state.configs(), start, end),
     )

@@ -9,6 +9,7 @@ from typing import Any
 from core.text import MISSING, Language
 from core.verdict import MIN_COVERAGE, TIER_WORDS, Tier
 from reports import charts, tables
+from reports.characters import showable
 from reports.figures import Figure
 from reports.numbers import big, carbon_parts, fixed, percentage, portion, when, zone_name
 from reports.report import Headline, MonthlyReport
@@ -34,6 +35,7 @@ def view(report: MonthlyReport, language: Language, digest: str) -> View:
         "charts": _charts(report, language),
         "tables": _tables(report, language),
         "events": _events(report, language),
+        "corrections": _corrections(report, language),
         "notes": [note.say(language) for note in report.method.notes],
         "remarks": _remarks(report, language),
     }
@@ -43,7 +45,7 @@ TEMPLATE_WORDS = (
     "report", "page", "empty", "assurance", "provenance", "glance", "energy", "balance", "consumers", "netting",
     "netting_note", "daily", "daily_chart", "daily_note", "pv", "arrays", "findings", "no_findings", "heat",
     "local_hour", "carbon_cost", "scope2", "views", "cost", "no_tariff", "alert_list", "no_alerts", "quality",
-    "calendar", "calendar_note", "meters", "events", "no_events", "method", "definitions", "notes", "missing",
+    "calendar", "calendar_note", "meters", "events", "no_events", "corrections", "method", "definitions", "notes", "missing",
     "coverage",
 )  # fmt: skip
 
@@ -190,6 +192,15 @@ def _tables(report: MonthlyReport, language: Language) -> View:
 def _events(report: MonthlyReport, language: Language) -> View:
     words = [e.words.say(language) for e in report.quality.events]
     return {"shown": words[: tables.MOST_EVENTS], "more": _more(len(words) - tables.MOST_EVENTS, language)}
+
+
+def _corrections(report: MonthlyReport, language: Language) -> View:
+    lines = [
+        " · ".join(t.say(language) for t in (c.words, c.by, c.undone) if t is not None)
+        for c in report.quality.corrections
+    ]
+    shown = [showable(line) for line in lines[: tables.MOST_EVENTS]]
+    return {"shown": shown, "more": _more(len(lines) - tables.MOST_EVENTS, language)}
 
 
 def _more(count: int, language: Language) -> str:

@@ -153,6 +153,7 @@ WORDS: dict[str, Text] = {
     "thin_days": _t("低于 90 % 的整日数", "Days below 90 %"),
     "events": _t("数据事件", "Events"),
     "no_events": _t("本月没有数据事件。", "No data events this month."),
+    "corrections": _t("人工更正（原始读数不变，可撤销）", "Corrections (readings are untouched; each can be undone)"),
     "more": _t("另有 {count} 条，见 XLSX 与 JSON。", "{count} more in the XLSX and JSON."),
     "replaced_values": _t(
         "因迟到数据或更正，本月有 {count} 个日、月数值后来被重新计算。",

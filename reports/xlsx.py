@@ -365,6 +365,10 @@ def _quality(sheet: Sheet, report: MonthlyReport) -> None:
         sheet.add(event.words.en)
     if not q.events:
         sheet.add(_w("no_events"))
+    if q.corrections:
+        sheet.part(_w("corrections"))
+    for c in q.corrections:
+        sheet.add(*(t for t in (c.words, c.by, c.undone) if t is not None))
     sheet.add(WORDS["replaced_values"].zh.replace("{count}", str(q.replaced_values)))
     sheet.add(WORDS["replaced_values"].en.replace("{count}", str(q.replaced_values)))
 

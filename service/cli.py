@@ -13,7 +13,7 @@ from pathlib import Path
 from core.errors import ConfigError, Rejected, Retryable
 from core.park import Park
 from core.park_file import load_park
-from service import commands, logs, serving
+from service import commands, correct_command, logs, serving
 
 EXIT_REJECTED, EXIT_CONFIG, EXIT_RETRY, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 2, 75, 70, 130
 
@@ -83,6 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--month", required=True, metavar="YYYY-MM")
     command.add_argument("--out", type=Path, default=Path(), metavar="DIR")
     _with_park(command, lambda a: commands.report(_load(a.park), a.month, a.out))
+
+    correct_command.add_parser(add("correct", help="correct history without touching a reading, or undo that"))
 
     command = add("decode", help="what would this message become?")
     command.add_argument("template", help="name of a device template, or a path to one")

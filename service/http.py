@@ -30,6 +30,7 @@ from core.timebase import day_bounds, month_of
 from dashboards import views
 from ingest.files import import_files
 from reports import monthly
+from service.http_corrections import Writers, corrections_router
 from service.metrics import ParkMetrics
 from service.runner import Runtime, catch_up
 from service.security import Gate
@@ -70,6 +71,7 @@ def make_app(runtime: Runtime, token: str) -> FastAPI:
     app.include_router(_reports(runtime, reports), prefix="/api/v1")
     app.include_router(_write(runtime, token), prefix="/api/v1")
     app.add_exception_handler(RequestValidationError, _misasked)
+    app.include_router(corrections_router(runtime, Writers(token), reports.forget), prefix="/api/v1")
     for kind, status in ((ConfigError, 400), (Rejected, 422), (Retryable, 503)):
         app.add_exception_handler(kind, _told(status))
     return app
@@ -271,6 +273,11 @@ class Reports:
                 files = monthly.write(built, self._folder)
                 self._written[year, month] = (runtime.clock.monotonic_s(), files)
         return next(file for file in files if file.name.endswith(f".{name}"))
+
+    def forget(self) -> None:
+        """Write everything anew when asked next."""
+        with self._one_at_a_time:
+            self._written.clear()
 
     def close(self) -> None:
         """Remove the files."""

@@ -44,7 +44,10 @@ class Gate:
         return response
 
     def _knows(self, host: str) -> bool:
-        name = host.lower()
-        if name.startswith("["):
-            return name.partition("]")[0] + "]" in self._names
-        return name.partition(":")[0] in self._names
+        return host_name(host) in self._names
+
+
+def host_name(host: str) -> str:
+    """Return the name in a Host header, without its port."""
+    name = host.lower()
+    return name.partition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0]

@@ -17,6 +17,7 @@ from core.words import AlertSpeaker
 from dashboards.panel import COLOURS
 from dashboards.views import words
 from dashboards.views.alerts import open_alerts
+from dashboards.views.corrections import corrections
 from dashboards.views.data import ViewData, load
 from dashboards.views.month import month
 from dashboards.views.multiples import arrays, buildings
@@ -60,6 +61,7 @@ def overview(
         "buildings": buildings(data),
         "coverage": coverage(data, first_reading),
         "events": events_of_month(data, events),
+        "corrections": corrections(state.corrections(), park, data.language),
         "month": month(data),
     }
 

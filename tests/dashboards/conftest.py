@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.corrections import Entry
 from core.frames import READING_COLUMNS, SLOT_KEY, readings_frame, slots_frame
 from core.park import Park
 from core.park_file import load_park
@@ -78,6 +79,10 @@ class MemoryState:
 
     open: list[AlertRecord] = field(default_factory=list)
     happened: list[Event] = field(default_factory=list)
+    corrected: list[Entry] = field(default_factory=list)
+
+    def corrections(self) -> list[Entry]:
+        return self.corrected
 
     def alerts(self, since: datetime | None = None) -> list[AlertRecord]:
         return [a for a in self.open if a.state != "resolved" or (since and a.resolved_at and a.resolved_at >= since)]

@@ -55,7 +55,8 @@ def test_the_document_is_json_in_reading_order(look, language: str):
     view = look(language)
     json.dumps(view, allow_nan=False)
     assert list(view) == [
-        "meta", "verdict", "numbers", "power", "today", "alerts", "arrays", "buildings", "coverage", "events", "month",
+        "meta", "verdict", "numbers", "power", "today", "alerts", "arrays", "buildings", "coverage", "events",
+        "corrections", "month",
     ]  # fmt: skip
     assert view["meta"]["language"] == language
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.corrections import Entry
 from core.frames import SLOT_KEY, slots_frame
 from core.park import Park
 from core.park_file import parse_park
@@ -61,6 +62,11 @@ class MemoryState:
 
     def alerts(self, since=None):
         return [a for a in self.all_alerts if a.resolved_at is None or (since and a.resolved_at >= since)]
+
+    all_corrections: list[Entry] = field(default_factory=list)
+
+    def corrections(self, start, end):
+        return [e for e in self.all_corrections if e.touches(start, end)]
 
     def configs(self):
         return self.all_configs

@@ -16,6 +16,7 @@ from core.errors import ConfigError, Retryable
 from core.park_file import parse_park
 from core.text import Language, Text
 from reports import files, pdf
+from reports.characters import FONTS, shown_characters
 from reports.fonts.cut import characters
 from reports.monthly import build, write
 from reports.view import texts, view
@@ -133,9 +134,9 @@ def test_half_a_character_is_named_too(park, tmp_path):
 
 
 def test_listed_characters_are_those_of_the_fonts():
-    shown = pdf.shown_characters()
+    shown = shown_characters()
     for weight in ("Regular", "Bold"):
-        cmap = TTFont(pdf.FONTS / f"ParkwattSans-{weight}.otf").getBestCmap()
+        cmap = TTFont(FONTS / f"ParkwattSans-{weight}.otf").getBestCmap()
         assert shown <= {chr(c) for c in cmap}
     hanzi = [bytes((row, cell)).decode("gb2312", "ignore") for row in range(0xB0, 0xF8) for cell in range(0xA1, 0xFF)]
     assert len("".join(hanzi)) == 6763
@@ -147,7 +148,7 @@ def test_every_text_of_the_view_and_the_template_can_be_shown(park, state):
     report = report_of(park, state)
     for language in Language:
         found = "".join(text for _, text in texts(view(report, language, "ab" * 32)))
-        assert set(found) - pdf.shown_characters() <= {"\n"}
+        assert set(found) - shown_characters() <= {"\n"}
 
 
 class Calculator:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.corrections import Correction, Entry, Undoing, in_force
+from core.corrections import Correction, Entry, Kind, Undoing, in_force
 from core.errors import ConfigError
 from store.state import SqliteState
 
@@ -47,7 +47,7 @@ def test_only_what_is_in_force_can_be_undone(state: SqliteState) -> None:
 
 
 def test_corrections_are_found_by_the_time_they_speak_of(state: SqliteState) -> None:
-    moved = RATIO.model_copy(update={"kind": "shift", "factor": None, "seconds": 7200.0})
+    moved = RATIO.model_copy(update={"kind": Kind.SHIFT, "factor": None, "seconds": 7200.0})
     for correction in (RATIO, CHANGE, moved):
         state.add_correction(correction, NOW)
     hour = timedelta(hours=1)

@@ -1,0 +1,71 @@
+"""Putting corrections on record and letting every figure follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from core.corrections import OF_READINGS, Correction, Entry, Kind, concerned, in_force, placed, read, undoing
+from core.frames import instant
+from core.timebase import days_between
+from models.corrections import readings_needed
+from service.runner import Runtime, catch_up
+
+Progress = Callable[[int, int], None]
+_UTC = ZoneInfo("UTC")
+_DAY = timedelta(days=1)  # cases such as dips are judged by readings up to some hours away
+
+
+def add(runtime: Runtime, given: Mapping[str, Any], progress: Progress | None = None) -> Entry:
+    """Put a correction on record and compute what follows from it.
+
+    Raises ConfigError where it cannot be applied. A crash on the way repeats work at the next start: the days are
+    marked before the entry is there, and nothing is computed in between.
+    """
+    with runtime.working:
+        now = runtime.clock.now()
+        correction = placed(read(given), runtime.park, now)
+        runtime.state.mark_dirty(_affected(runtime, correction))
+        entry = runtime.state.add_correction(correction, now)
+    catch_up(runtime, progress)
+    return entry
+
+
+def undo(runtime: Runtime, number: int, given: Mapping[str, Any], progress: Progress | None = None) -> Entry:
+    """Put on record that a correction is taken back and compute the figures without it."""
+    with runtime.working:
+        taken = undoing(given, runtime.clock.now())
+        for entry in runtime.state.corrections():
+            if entry.id == number and entry.undone is None:
+                runtime.state.mark_dirty(_affected(runtime, entry.correction))
+        entry = runtime.state.undo_correction(number, taken)
+    catch_up(runtime, progress)
+    return entry
+
+
+def _affected(runtime: Runtime, correction: Correction) -> Iterator[tuple[str, date]]:
+    """Yield (device, UTC day) for every day on which a figure may follow."""
+    start, end = correction.stretch
+    others = in_force(runtime.state.corrections())
+    if correction.kind in OF_READINGS and correction.kind is not Kind.RATIO:
+        start, end = readings_needed([correction, *others], start, end)
+    for point in concerned(correction, runtime.park):
+        for device in point.devices:
+            if correction.point is None and device.id != correction.device:
+                continue
+            first, last = start, end
+            if correction.kind in OF_READINGS and correction.kind is not Kind.RATIO:
+                first, last = _neighbours(runtime, device.id, start, end)
+            for day in days_between(first, last + timedelta(microseconds=1), _UTC):
+                yield device.id, day
+
+
+def _neighbours(runtime: Runtime, device: str, start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """Return the last reading before and the first after a stretch, and a day more: energy between them is spread anew."""
+    before = runtime.store.readings(start, start, devices=[device], edges=True)
+    after = runtime.store.readings(end, end, devices=[device], edges=True)
+    first = min((instant(t) for t in before["time"]), default=start)
+    last = max((instant(t) for t in after["time"]), default=end)
+    return min(first, start) - _DAY, max(last, end) + _DAY
