@@ -44,6 +44,9 @@ MEDIA = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=u
          ".svg": "image/svg+xml"}  # fmt: skip
 
 
+Fresh = dict[Language, tuple[float, bytes]]  # the overview as last answered, and when
+
+
 class AnyJson(JSONResponse):
     """JSON by orjson; NaN becomes null."""
 
@@ -54,6 +57,11 @@ class AnyJson(JSONResponse):
 def make_app(runtime: Runtime, token: str) -> FastAPI:
     """Build the application; `token` is what requests that change something must present."""
     reports = Reports(runtime)
+    fresh: Fresh = {}
+
+    def changed() -> None:
+        fresh.clear()
+        reports.forget()
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -67,11 +75,11 @@ def make_app(runtime: Runtime, token: str) -> FastAPI:
     app.middleware("http")(Gate(runtime.park.http.listen, runtime.park.http.hosts))
     app.include_router(_page())
     app.include_router(_health(runtime))
-    app.include_router(_read(runtime), prefix="/api/v1")
+    app.include_router(_read(runtime, fresh), prefix="/api/v1")
     app.include_router(_reports(runtime, reports), prefix="/api/v1")
     app.include_router(_write(runtime, token), prefix="/api/v1")
     app.add_exception_handler(RequestValidationError, _misasked)
-    app.include_router(corrections_router(runtime, Writers(token), reports.forget), prefix="/api/v1")
+    app.include_router(corrections_router(runtime, Writers(token), changed), prefix="/api/v1")
     for kind, status in ((ConfigError, 400), (Rejected, 422), (Retryable, 503)):
         app.add_exception_handler(kind, _told(status))
     return app
@@ -185,9 +193,8 @@ def _problems(runtime: Runtime) -> list[str]:
 # -- reading
 
 
-def _read(runtime: Runtime) -> APIRouter:
+def _read(runtime: Runtime, fresh: Fresh) -> APIRouter:
     router = APIRouter()
-    fresh: dict[Language, tuple[float, bytes]] = {}
 
     @router.get("/overview", summary="Everything the first screen shows, in one answer")
     def overview(lang: Language = Language.ZH) -> Response:

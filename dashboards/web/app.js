@@ -1,5 +1,6 @@
 // The page: ask the service every 15 s, redraw what changed, say so when it does not answer.
 
+import { corrections } from "./corrections.js";
 import { today } from "./curve.js";
 import { h } from "./dom.js";
 import { power } from "./flow.js";
@@ -11,7 +12,7 @@ import { chosen, onTheme, paint, turn } from "./theme.js";
 
 const EVERY_MS = 15_000;
 const PATIENCE_MS = 10_000;
-const SECTIONS = { verdict, numbers, power, today, alerts, arrays, buildings, month, coverage, events };
+const SECTIONS = { verdict, numbers, power, today, alerts, arrays, buildings, month, coverage, events, corrections };
 
 const at = (id) => document.getElementById(id);
 const shown = new Map();
@@ -137,6 +138,7 @@ onTheme(() => {
   if (last && !last.meta.empty) redraw(last);
 });
 at("theme").addEventListener("click", turn);
+document.addEventListener("parkwatt:corrected", ask);
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") ask();
   else clearTimeout(timer);

@@ -1,24 +1,57 @@
-"""One demo park with its 60 days of history, computed once for all tests that look at it."""
+"""One demo park with its 60 days of history, computed once for all tests that look at it; and a small one to change."""
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import uvicorn
 
 from core.clock import ManualClock
+from core.frames import readings_frame
 from core.park_file import load_park
 from ingest.files import import_files
+from service import address
 from service.demo.faults import Faults
 from service.demo.history import write_history
 from service.demo.plant import Plant, epoch_of
 from service.demo.site import park_yaml
+from service.http import make_app
 from service.runner import Runtime, catch_up, opened
+from service.serving import listen
 
 UNTIL = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)  # noon in the park
 NOW = datetime(2026, 11, 20, 4, 5, tzinfo=UTC)
+
+TOKEN = "secret-of-this-test"  # noqa: S105
+NOVEMBER = datetime(2026, 11, 12, 4, 0, tzinfo=UTC)
+OCTOBER = datetime(2026, 9, 30, 16, 0, tzinfo=UTC)  # midnight in the park
+SIX_WEEKS = """
+id: small
+name: {zh: 小园区, en: Small park}
+latitude: 31.2
+longitude: 121.5
+timezone: Asia/Shanghai
+http: {port: 0}
+store: {path: FOLDER/park.duckdb}
+state: FOLDER/state.sqlite
+points:
+  - {id: grid, role: grid, name: {zh: 并网点, en: Grid}, devices: [{id: grid-1, template: json, interval_s: 900}]}
+  - {id: roof, role: pv, name: {zh: 屋顶, en: Roof}, devices: [{id: inv-1, template: json, interval_s: 900}]}
+  - {id: hall, role: load, name: {zh: 一号馆, en: Hall 1}, devices: [{id: hall-1, template: json, interval_s: 900}]}
+carbon:
+  - {scheme: location, region: CN-SH}
+"""
+FLOWS = (
+    ("grid-1", "energy_import_kwh", 30.0), ("grid-1", "energy_export_kwh", 0.0), ("inv-1", "energy_export_kwh", 10.0),
+    ("hall-1", "energy_import_kwh", 25.0),
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +68,50 @@ def demo_park(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
         import_files(park, runtime.store, runtime.state, [folder / "history.parquet"], runtime.clock, None)
         catch_up(runtime)
         yield runtime
+
+
+# -- a park of steady flows that a test may change
+
+
+def written(folder: Path) -> Path:
+    path = folder / "PARK.yaml"
+    path.write_text(SIX_WEEKS.replace("FOLDER", str(folder)), encoding="utf-8")
+    return path
+
+
+def fill(runtime: Runtime) -> None:
+    """Six weeks: 30 kW from the grid, 10 kW made, 25 kW used in the hall; the hall's meter was changed on 20 October."""
+    times = pd.date_range(OCTOBER, NOVEMBER, freq="15min", unit="us")
+    hours = np.arange(len(times)) / 4
+    for device, quantity, kw in FLOWS:
+        kwh = 5000.0 + kw * hours
+        if device == "hall-1":
+            changed = np.asarray(times >= datetime(2026, 10, 20, 3, 50, tzinfo=UTC))
+            kwh = np.where(changed, kwh - 5000.0 - kw * hours[changed][0] + 60.0, kwh)
+        frame = {"time": times, "device": device, "quantity": quantity, "channel": "", "value": kwh}
+        runtime.store.append_readings(readings_frame(pd.DataFrame({**frame, "received_at": times, "flags": 0})))
+        runtime.state.mark_dirty({(device, t.date()) for t in times})
+    catch_up(runtime)
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Iterator[Runtime]:
+    with opened(load_park(written(tmp_path)), ManualClock(NOVEMBER), SIX_WEEKS, "ingest", "serve") as made:
+        fill(made)
+        yield made
+
+
+@pytest.fixture
+def server(runtime: Runtime) -> Iterator[str]:
+    """The service over a real socket, announced to commands."""
+    listener = listen(runtime.park)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    served = uvicorn.Server(uvicorn.Config(make_app(runtime, TOKEN), log_config=None, access_log=False))
+    thread = threading.Thread(target=served.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    address.announce(runtime.park, address.Address(url, TOKEN, os.getpid()))
+    yield url
+    address.withdraw(runtime.park)
+    served.should_exit = True
+    thread.join(20)
+    listener.close()

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-import uvicorn
 from starlette.testclient import TestClient
 
-from core.clock import ManualClock
-from core.frames import readings_frame
-from core.park_file import load_park
 from core.quantities import Period
 from core.text import Language
 from reports import monthly
 from reports.view import view
-from service import address, corrections
+from service import corrections
 from service.cli import main
 from service.http import make_app
-from service.runner import Runtime, catch_up, opened
-from service.serving import listen
+from service.runner import Runtime
 
 TOKEN = "secret-of-this-test"  # noqa: S105
 BEARER = {"authorization": f"Bearer {TOKEN}"}
@@ -34,55 +25,7 @@ HERE = "http://127.0.0.1:8080"
 SIGNED = {"author": "Li Wei", "reason": "CT is 200/5, not 5/5"}
 NOW = datetime(2026, 11, 12, 4, 0, tzinfo=UTC)
 FIRST = datetime(2026, 9, 30, 16, 0, tzinfo=UTC)  # midnight in the park
-PARK = """
-id: small
-name: {zh: 小园区, en: Small park}
-latitude: 31.2
-longitude: 121.5
-timezone: Asia/Shanghai
-http: {port: 0}
-store: {path: FOLDER/park.duckdb}
-state: FOLDER/state.sqlite
-points:
-  - {id: grid, role: grid, name: {zh: 并网点, en: Grid}, devices: [{id: grid-1, template: json, interval_s: 900}]}
-  - {id: roof, role: pv, name: {zh: 屋顶, en: Roof}, devices: [{id: inv-1, template: json, interval_s: 900}]}
-  - {id: hall, role: load, name: {zh: 一号馆, en: Hall 1}, devices: [{id: hall-1, template: json, interval_s: 900}]}
-carbon:
-  - {scheme: location, region: CN-SH}
-"""
-FLOWS = (
-    ("grid-1", "energy_import_kwh", 30.0), ("grid-1", "energy_export_kwh", 0.0), ("inv-1", "energy_export_kwh", 10.0),
-    ("hall-1", "energy_import_kwh", 25.0),
-)  # fmt: skip
 RATIO = {"kind": "ratio", "point": "roof", "start": "2026-10-08", "end": "2026-10-15", "factor": 3, **SIGNED}
-
-
-def written(folder: Path) -> Path:
-    path = folder / "PARK.yaml"
-    path.write_text(PARK.replace("FOLDER", str(folder)), encoding="utf-8")
-    return path
-
-
-def fill(runtime: Runtime) -> None:
-    """Six weeks: 30 kW from the grid, 10 kW made, 25 kW used in the hall; the hall's meter was changed on 20 October."""
-    times = pd.date_range(FIRST, NOW, freq="15min", unit="us")
-    hours = np.arange(len(times)) / 4
-    for device, quantity, kw in FLOWS:
-        kwh = 5000.0 + kw * hours
-        if device == "hall-1":
-            changed = np.asarray(times >= datetime(2026, 10, 20, 3, 50, tzinfo=UTC))
-            kwh = np.where(changed, kwh - 5000.0 - kw * hours[changed][0] + 60.0, kwh)
-        frame = {"time": times, "device": device, "quantity": quantity, "channel": "", "value": kwh}
-        runtime.store.append_readings(readings_frame(pd.DataFrame({**frame, "received_at": times, "flags": 0})))
-        runtime.state.mark_dirty({(device, t.date()) for t in times})
-    catch_up(runtime)
-
-
-@pytest.fixture
-def runtime(tmp_path: Path) -> Iterator[Runtime]:
-    with opened(load_park(written(tmp_path)), ManualClock(NOW), PARK, "ingest", "serve") as made:
-        fill(made)
-        yield made
 
 
 @pytest.fixture
@@ -269,22 +212,6 @@ def test_the_command_works_without_a_service(runtime: Runtime, tmp_path: Path, c
     assert main(["correct", path, "undo", "1", *SIGN]) == 2
     assert main(["correct", path, "add", *ADD[:-2], *SIGN]) == 2
     assert "ratio needs factor" in capsys.readouterr().err
-
-
-@pytest.fixture
-def server(runtime: Runtime) -> Iterator[str]:
-    """The service over a real socket, announced to commands."""
-    listener = listen(runtime.park)
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    served = uvicorn.Server(uvicorn.Config(make_app(runtime, TOKEN), log_config=None, access_log=False))
-    thread = threading.Thread(target=served.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    address.announce(runtime.park, address.Address(url, TOKEN, os.getpid()))
-    yield url
-    address.withdraw(runtime.park)
-    served.should_exit = True
-    thread.join(20)
-    listener.close()
 
 
 @pytest.mark.usefixtures("server")
