@@ -9,14 +9,17 @@ from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 
+from core.corrections import Correction, Kind, in_force
 from core.frames import instant
 from core.park import Park
 from core.store import DirtyMark, State, Store
 from core.timebase import day_of, days_between
+from models.corrections import readings_needed, sums, widened
 from models.points import NEEDED
 from models.registers import SPREADABLE_US
 
 _SPREADABLE = timedelta(microseconds=SPREADABLE_US)
+_NEAR = timedelta(days=1)  # readings this close are judged together
 _JOIN_KEY = "models/joined/"
 
 
@@ -40,8 +43,10 @@ def affected(
 
     A reading also changes what lies between it and its neighbours on other days: a new one that ends a gap gives
     energy to every day of the gap, the first one of a day completes the day before. A pair of neighbours across the
-    edge of a marked stretch counts once; its days stay clean until one of the two changes.
+    edge of a marked stretch counts once; its days stay clean until one of the two changes. Corrections carry a change
+    further: into every day of a sum that is spread, to where a shifted reading lands, and across what is left out.
     """
+    corrections = in_force(state.corrections()) if marks else ()
     days = set(days_between(since or until - timedelta(microseconds=1), until, park.zone))
     joins: dict[str, str] = {}
     serving = {d.id for _, d in park.assignments()}
@@ -53,6 +58,13 @@ def affected(
             if state.value(key) != pair and after - before <= _SPREADABLE:
                 days.update(days_between(before, after, park.zone))
                 joins[key] = pair
+        for device in devices if corrections else ():
+            for before, after in _carried(park, corrections, device, (start, end)):
+                days.update(days_between(before, after, park.zone))
+            for before, after, key, neighbours in _rejoined(park, store, corrections, device, (start, end)):
+                if state.value(key) != neighbours:
+                    days.update(days_between(before, after, park.zone))
+                    joins[key] = neighbours
     today = day_of(until - timedelta(microseconds=1), park.zone)
     return Affected(tuple(sorted(d for d in days if d <= today)), joins)
 
@@ -92,6 +104,49 @@ def _joins(
         pairs = found[early].merge(found[~early], on=series, suffixes=("", "_after"))
         for device, pair in pairs.groupby("device"):
             yield str(device), instant(pair["time"].min()), instant(pair["time_after"].max())
+
+
+def _own(park: Park, corrections: Iterable[Correction], device: str) -> list[Correction]:
+    points = {p.id for p, d in park.assignments() if d.id == device}
+    return [c for c in corrections if c.device == device or c.point in points]
+
+
+def _carried(
+    park: Park, corrections: Iterable[Correction], device: str, marked: tuple[datetime, datetime]
+) -> Iterator[tuple[datetime, datetime]]:
+    """Yield stretches that follow a change of readings in [start, end) by way of a spread sum or a shift."""
+    start, end = marked
+    own = _own(park, corrections, device)
+    whole = widened(sums(own), start, end)
+    if whole != (start, end):
+        yield whole
+    for shift in own:
+        first, last = max(start, shift.start), min(end, shift.end or end)
+        if shift.kind is Kind.SHIFT and first < last:
+            moved = timedelta(seconds=shift.seconds or 0.0)
+            yield first + moved - _NEAR, last + moved + _NEAR
+
+
+def _rejoined(
+    park: Park, store: Store, corrections: Iterable[Correction], device: str, marked: tuple[datetime, datetime]
+) -> Iterator[tuple[datetime, datetime, str, str]]:
+    """Yield (last reading before, first after, key, neighbours) of what is left out beside or in a marked stretch."""
+    start, end = marked
+    own = _own(park, corrections, device)
+    left_out = {
+        readings_needed(own, *c.stretch)
+        for c in own
+        if c.kind is Kind.EXCLUDE and c.start <= end and (c.end or c.start) >= start
+    }
+    for first, last in sorted(left_out):
+        before = store.readings(first, first, devices=[device], quantities=NEEDED, edges=True)
+        after = store.readings(last, last, devices=[device], quantities=NEEDED, edges=True)
+        early, late = before[before["time"] < pd.Timestamp(first)], after[after["time"] >= pd.Timestamp(last)]
+        if early.empty or late.empty:
+            continue
+        neighbours = " ".join(instant(t).isoformat() for t in (*early["time"], *late["time"]))
+        key = f"{_JOIN_KEY}{device}/{first.isoformat()}"
+        yield instant(early["time"].min()), instant(late["time"].max()), key, neighbours
 
 
 def _utc(day: date) -> datetime:

@@ -42,6 +42,11 @@ def readings_needed(corrections: Iterable[Correction], start: datetime, end: dat
     return widened((c for c in corrections if c.kind in {Kind.EXCLUDE, Kind.SHIFT}), start, end)
 
 
+def sums(corrections: Iterable[Correction]) -> list[Correction]:
+    """Return those whose slots depend on one another: what is spread in the points' own shape, or from its own total."""
+    return [c for c in corrections if c.kind is Kind.ESTIMATE or (c.kind is Kind.SET and c.shape == "own")]
+
+
 def widened(corrections: Iterable[Correction], start: datetime, end: datetime) -> tuple[datetime, datetime]:
     """Return the smallest stretch around [start, end] that no correction reaches out of."""
     spans = [c.stretch for c in corrections]
@@ -162,8 +167,9 @@ def _chosen(samples: Samples, keep: Bools) -> Samples:
 
 def whole_days(corrections: Iterable[Correction], grid: Grid) -> tuple[datetime, datetime]:
     """Return the stretch whose slots have to be known together: the grid's, and that of every sum to be spread."""
-    together = [c for c in corrections if c.kind is Kind.ESTIMATE or (c.kind is Kind.SET and c.shape == "own")]
-    start, end = widened(together, grid.start + timedelta(microseconds=1), grid.end - timedelta(microseconds=1))
+    start, end = widened(
+        sums(corrections), grid.start + timedelta(microseconds=1), grid.end - timedelta(microseconds=1)
+    )
     return min(start, grid.start), max(end, grid.end)
 
 

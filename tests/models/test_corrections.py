@@ -295,6 +295,45 @@ def test_days_inside_a_long_exclusion_see_the_readings_at_its_ends(world, longes
     assert (row["coverage"], row["estimated"], row["reasons"]) == (0.0, 1.0, "corrected gap")
 
 
+def late(world, hours: list[float], kwh: list[float]) -> None:
+    times = [at(h) for h in hours]
+    frame = {"time": times, "device": "hall-1", "quantity": "energy_import_kwh", "channel": "", "value": kwh}
+    world.store.append_readings(readings_frame(pd.DataFrame({**frame, "received_at": at(60), "flags": 0})))
+    world.state.mark_dirty({("hall-1", t.date()) for t in times})
+
+
+def everything(world) -> pd.DataFrame:
+    return world.store.slots(Period.SLOT, at(-24), at(48), entities=["hall"])
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [correction("estimate", -18, 40), correction("set", -18, 40, total_kwh=700.0, shape="own"),
+     correction("exclude", -14, 39), correction("shift", -18, -4, seconds=36_000)],
+    ids=lambda c: c.kind.value,
+)  # fmt: skip
+@pytest.mark.parametrize("hour", [-15.9, -13.9, 39.1])
+def test_late_readings_carry_as_far_as_corrections_do(world, asked, hour):
+    """Whatever comes late, the days that are dirty by it are all that have to be computed again."""
+    world.state.add_correction(asked, at(60))
+    days = date(2026, 6, 30), date(2026, 7, 2)
+    world.compute.recompute(*days, at(60))
+    world.compute.run(at(60))
+    late(world, [hour], [1000.0 + 20 * (hour + 24) + 0.9])
+    world.compute.run(at(60.5))
+    found = everything(world)
+    assert world.compute.recompute(*days, at(60.5)).changed == 0
+    pd.testing.assert_frame_equal(everything(world), found)
+
+
+def test_data_that_go_on_do_not_make_old_corrections_dirty(world):
+    world.state.add_correction(correction("exclude", -14, 39), at(60))
+    late(world, [49.0], [1000.0 + 20 * 73])
+    assert world.compute.run(at(60)).first_day == date(2026, 6, 30)  # the first look at what is left out
+    late(world, [49.25], [1000.0 + 20 * 73.25])
+    assert world.compute.run(at(60)).first_day == date(2026, 7, 2)  # as far as that UTC day reaches
+
+
 def test_old_values_stay_as_revisions(world):
     world.state.add_correction(correction("ratio", 0, 24, factor=0.5), at(60))
     world.compute.recompute(DAY, DAY, at(60))
