@@ -146,7 +146,8 @@ def _rejoined(
             continue
         neighbours = " ".join(instant(t).isoformat() for t in (*early["time"], *late["time"]))
         key = f"{_JOIN_KEY}{device}/{first.isoformat()}"
-        yield instant(early["time"].min()), instant(late["time"].max()), key, neighbours
+        begin, finish = instant(early["time"].min()), instant(late["time"].max())
+        yield max(begin, first - _SPREADABLE), min(finish, last + _SPREADABLE), key, neighbours
 
 
 def _utc(day: date) -> datetime:

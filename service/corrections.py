@@ -7,10 +7,11 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from core.corrections import OF_READINGS, Correction, Entry, Kind, concerned, in_force, placed, read, undoing
+from core.corrections import LONGEST, OF_READINGS, Correction, Entry, Kind, concerned, in_force, placed, read, undoing
 from core.frames import instant
 from core.timebase import days_between
 from models.corrections import readings_needed
+from models.points import NEEDED
 from service.runner import Runtime, catch_up
 
 Progress = Callable[[int, int], None]
@@ -64,8 +65,9 @@ def _affected(runtime: Runtime, correction: Correction) -> Iterator[tuple[str, d
 
 def _neighbours(runtime: Runtime, device: str, start: datetime, end: datetime) -> tuple[datetime, datetime]:
     """Return the last reading before and the first after a stretch, and a day more: energy between them is spread anew."""
-    before = runtime.store.readings(start, start, devices=[device], edges=True)
-    after = runtime.store.readings(end, end, devices=[device], edges=True)
+    before = runtime.store.readings(start, start, devices=[device], quantities=NEEDED, edges=True)
+    after = runtime.store.readings(end, end, devices=[device], quantities=NEEDED, edges=True)
     first = min((instant(t) for t in before["time"]), default=start)
     last = max((instant(t) for t in after["time"]), default=end)
-    return min(first, start) - _DAY, max(last, end) + _DAY
+    # A series that ended years ago, such as a phase no longer sent, does not reach that far.
+    return max(min(first, start), start - LONGEST) - _DAY, min(max(last, end), end + LONGEST) + _DAY
