@@ -81,6 +81,10 @@ class Store(Protocol):
         """Return replaced values: SLOT_COLUMNS plus `period` and `replaced_at`."""
         ...
 
+    def drop_readings(self, start: datetime, end: datetime) -> None:
+        """Forget every reading in [start, end), for good; values derived from them stay."""
+        ...
+
     def compact(self, before: datetime) -> None:
         """Tidy what lies before `before`; readers see no difference."""
         ...
