@@ -8,12 +8,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 from core.errors import ConfigError, Rejected, Retryable
 from core.park import Park
 from core.park_file import load_park
-from service import commands, logs, serving
+from service import commands, exporting, history, logs, serving
 
 EXIT_REJECTED, EXIT_CONFIG, EXIT_RETRY, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 2, 75, 70, 130
 
@@ -75,9 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _with_park(command, lambda a: commands.simulate(a.park, a.seed, a.interval, a.ledger, a.faults))
 
-    command = add("import", help="bring in readings from CSV or Parquet files")
-    command.add_argument("files", type=Path, nargs="+", metavar="FILE")
-    _with_park(command, lambda a: commands.bring_in(_load(a.park), a.files))
+    _history(add)
 
     command = add("report", help="write the monthly net-zero report as PDF, XLSX and JSON")
     command.add_argument("--month", required=True, metavar="YYYY-MM")
@@ -98,6 +97,47 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--folder", type=Path, default=Path(".demo"), help="where it keeps its data (default .demo)")
     command.set_defaults(command=lambda a: commands.demo(a.folder, a.port, a.seed, a.interval))
     return parser
+
+
+def _history(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add("import", help="bring in readings from CSV, XLSX or Parquet files")
+    command.add_argument("paths", type=Path, nargs="+", metavar="PARK.yaml FILE...")
+    command.add_argument("--mapping", type=Path, metavar="MAP.yaml", help="says what the files' columns are")
+    command.add_argument("--dry-run", action="store_true", help="say what would change, write nothing")
+    command.add_argument("--propose", action="store_true", help="print a mapping for FILE to begin with")
+    command.set_defaults(command=_import)
+
+    command = add("export", help="write series or readings as CSV or Parquet")
+    command.add_argument("--series", required=True, metavar="NAME[,NAME]")
+    command.add_argument("--scope", choices=exporting.SCOPES, default="park", help="default park")
+    command.add_argument("--entity", metavar="ID", help="one point, array or device; default all")
+    command.add_argument("--period", choices=("slot", "day", "month"), default="slot", help="default slot")
+    command.add_argument("--from", dest="first", type=_day, required=True, metavar="D", help="first local day")
+    command.add_argument("--to", dest="last", type=_day, required=True, metavar="D", help="last local day")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE", help="ends in .csv or .parquet")
+    _with_park(command, lambda a: history.export(_load(a.park), a))
+
+    command = add("archive", help="write the readings of closed months to files, one a month")
+    command.add_argument("--before", type=_day, required=True, metavar="D", help="months that ended by this local day")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+    command.add_argument("--delete", action="store_true", help="let the store forget what its file verifiably holds")
+    _with_park(command, lambda a: history.archive(_load(a.park), a.before, a.out, delete=a.delete))
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    if arguments.propose:
+        return history.propose(arguments.paths)
+    park, *files = arguments.paths
+    if not files:
+        raise ConfigError("import needs PARK.yaml and at least one file")
+    return history.bring_in(_load(park), files, arguments.mapping, dry_run=arguments.dry_run)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day; write it like 2026-10-01") from None
 
 
 def _with_park(command: argparse.ArgumentParser, work: Callable[[argparse.Namespace], int | None]) -> None:

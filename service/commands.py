@@ -1,13 +1,11 @@
-"""The commands that end: check, import, report, decode, simulate; and the demo."""
+"""The commands that end: check, report, decode, simulate; and the demo. Those about history are in history.py."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import orjson
@@ -18,7 +16,6 @@ from core.factors import factor_for
 from core.park import Park
 from core.park_file import load_park
 from ingest.decode import decode as decode_message
-from ingest.files import ImportResult, import_files
 from ingest.router import Router
 from ingest.templates import load_template, load_templates
 from reports import monthly
@@ -28,6 +25,7 @@ from service import address
 from service.demo import launch
 from service.demo import simulate as simulation
 from service.http import parse_month
+from service.progress import bar
 from service.runner import catch_up, opened
 
 
@@ -75,27 +73,6 @@ def _secrets_missing(park: Park) -> list[str]:
         for r in park.receivers
         if r.kind != "log" and not r.url and r.url_env and not os.environ.get(r.url_env)
     ]
-
-
-def bring_in(park: Park, files: list[Path]) -> int:
-    """Import files, through the running service where there is one."""
-    missing = [f for f in files if not f.is_file()]
-    if missing:
-        raise ConfigError(f"there is no file {missing[0]}")
-    owner = address.running(park)
-    if owner:
-        answer = address.ask(owner, "POST", "/api/v1/import", json=[str(f.resolve()) for f in files])
-        return _tell_import(answer.json())
-    with opened(park, SystemClock(), "", "ingest", "serve") as runtime:
-        result = import_files(park, runtime.store, runtime.state, files, runtime.clock, bar("importing"))
-        catch_up(runtime, bar("computing"))
-    return _tell_import(vars(result))
-
-
-def _tell_import(result: dict[str, Any]) -> int:
-    shown = ImportResult(**result)  # the same fields, perhaps by way of JSON
-    print(shown.told())
-    return 1 if shown.rejected else 0
 
 
 def report(park: Park, month: str, out: Path) -> int:
@@ -164,18 +141,4 @@ def demo(folder: Path, port: int, seed: int | None, interval_s: float) -> int:
     return 0
 
 
-def bar(what: str) -> Callable[[int, int], None]:
-    """Return a progress callback that draws one line on a terminal and stays quiet elsewhere."""
-    if not sys.stderr.isatty():
-        return lambda _done, _total: None
-
-    def draw(done: int, total: int) -> None:
-        share = done / total if total else 1.0
-        end = "\n" if done >= total else ""
-        sys.stderr.write(f"\r{what} {'#' * int(30 * share):<30} {100 * share:3.0f} % {end}")
-        sys.stderr.flush()
-
-    return draw
-
-
-__all__ = ["bar", "bring_in", "check", "decode", "demo", "report", "simulate", "version"]
+__all__ = ["check", "decode", "demo", "report", "simulate", "version"]

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from functools import cache
 from importlib import resources
@@ -19,7 +20,7 @@ import orjson
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from core.errors import ConfigError, Rejected, Retryable
 from core.frames import instant
@@ -29,7 +30,10 @@ from core.text import Language
 from core.timebase import day_bounds, month_of
 from dashboards import views
 from ingest.files import import_files
+from ingest.mapping import load_mapping
+from ingest.preview import preview_files
 from reports import monthly
+from service import exporting
 from service.metrics import ParkMetrics
 from service.runner import Runtime, catch_up
 from service.security import Gate
@@ -223,6 +227,24 @@ def _read(runtime: Runtime) -> APIRouter:
         return {"quantity": quantity, "unit": DERIVED[quantity].unit, "scope": scope, "period": period,
                 "start": starts, **columns}  # fmt: skip
 
+    @router.get("/export", summary="Series or readings as CSV, streamed day by day")
+    def export(
+        series: Annotated[str, Query(description="names, separated by commas")],
+        first: Annotated[date, Query(alias="from", description="first local day")],
+        last: Annotated[date, Query(alias="to", description="last local day")],
+        scope: str = "park",
+        entity: str | None = None,
+        period: Period = Period.SLOT,
+    ) -> StreamingResponse:
+        names = [name.strip() for name in series.split(",") if name.strip()]
+        what = exporting.wanted(runtime.park, names, scope, entity, period, first, last)
+        name = f"parkwatt-{runtime.park.id}-{first}-{last}.csv"
+        return StreamingResponse(
+            exporting.csv_blocks(runtime.park, runtime.store, what),
+            media_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
     @router.get("/alerts", summary="Alerts that are firing, and with `since` also those that ended since")
     def alerts(lang: Language = Language.ZH, since: datetime | None = None) -> list[dict[str, Any]]:
         if since is not None and since.tzinfo is None:
@@ -320,12 +342,17 @@ def _write(runtime: Runtime, token: str) -> APIRouter:
     router = APIRouter()
 
     @router.post("/import", summary="Import reading files that lie on the service's own machine")
-    def bring_in(request: Request, files: list[Path]) -> dict[str, Any]:
+    def bring_in(
+        request: Request, files: list[Path], mapping: Path | None = None, dry_run: bool = False
+    ) -> dict[str, Any]:  # Any: a JSON document
         if request.headers.get("authorization") != f"Bearer {token}":
             raise HTTPException(401, "this needs the service's own token")
-        result = import_files(runtime.park, runtime.store, runtime.state, files, runtime.clock, None)
+        known = load_mapping(mapping) if mapping else None
+        where = (runtime.park, runtime.store, runtime.state, files, runtime.clock)
+        if dry_run:
+            return asdict(preview_files(*where, None, known))
+        result = import_files(*where, None, known)
         catch_up(runtime)
-        told: dict[str, Any] = vars(result)
-        return told
+        return asdict(result)
 
     return router
