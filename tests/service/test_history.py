@@ -1,3 +1,5 @@
+# ruff: noqa: S608 - queries of the tests' own making
+
 """Import, export and archive, by the real command, with the service running and without."""
 
 from __future__ import annotations
@@ -90,7 +92,7 @@ def test_import_export_and_errors_by_command(config: Path, table: Path, tmp_path
     days = tmp_path / "days.parquet"
     more = ("--series", "import_kwh,export_kwh", "--scope", "point", "--period", "day")
     assert ask(config, days, *more).returncode == 0
-    query = f"SELECT start_utc, entity, quantity, value FROM '{days}' WHERE entity = 'grid' AND quantity = 'import_kwh'"  # noqa: S608
+    query = f"SELECT start_utc, entity, quantity, value FROM '{days}' WHERE entity = 'grid' AND quantity = 'import_kwh'"
     found = duckdb.sql(query).fetchall()
     assert [row[1:] for row in found] == [("grid", "import_kwh", 24.0)] * 2
     assert FREE_TEXT not in slots.read_text() + days.read_bytes().decode("latin-1")
@@ -153,7 +155,7 @@ def test_everything_goes_through_a_running_service(running: Path, tmp_path: Path
     ]
     packed = tmp_path / "out.parquet"
     assert ask(running, packed, "--series", "energy_import_kwh", "--scope", "reading").returncode == 0
-    assert duckdb.sql(f"SELECT channel, value FROM '{packed}'").fetchall() == [("", 1.5), ("", 2.5)]  # noqa: S608
+    assert duckdb.sql(f"SELECT channel, value FROM '{packed}'").fetchall() == [("", 1.5), ("", 2.5)]
     refused = parkwatt("archive", running, "--before", "2026-11-01", "--out", tmp_path)
     assert (refused.returncode, "stop it" in refused.stderr) == (2, True)
 
