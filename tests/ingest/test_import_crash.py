@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import core
 from core.clock import ManualClock
 from core.park import Park
 from core.park_file import load_park
@@ -26,13 +27,13 @@ from store.state import SqliteState
 from tests.conftest import SMALL_PARK
 
 PROGRAM = Path(__file__).with_name("import_process.py")
-ROOT = Path(__file__).parents[2]
+HOUSE = Path(core.__file__).parents[1]  # the child tests what this process tests
 EVER = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def run(folder: Path, failpoint: str, *arguments: Path) -> int:
-    environment = os.environ | {"PARKWATT_FAILPOINT": failpoint, "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PARKWATT_FAILPOINT": failpoint, "PYTHONPATH": str(HOUSE)}
     command = [sys.executable, str(PROGRAM), str(folder / "PARK.yaml"), *(str(a) for a in arguments)]
     return subprocess.run(command, env=environment, check=False, timeout=120).returncode
 

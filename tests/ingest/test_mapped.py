@@ -464,6 +464,7 @@ def test_a_proposal_for_a_workbook_and_a_parquet_file(desk: Desk) -> None:
     assert '- {column: "Leistung (W)", device: \'?\', quantity: active_power_kw, unit: "W"}' in propose(file)
 
 
+@pytest.mark.checkout
 def test_the_mapping_in_the_guide_reads_the_file_beside_it(desk: Desk) -> None:
     guide = GUIDE.read_text(encoding="utf-8")
     history = guide.split("## History")[1].split("\n## ")[0]
