@@ -160,20 +160,23 @@ class Writer:
             log.exception("decoding failed unexpectedly; looking for the message")
         # One of them met a fault of ours. It must not hold up the others for ever.
         good: list[Received] = []
-        faulty: list[QuarantineItem] = []
-        for message in messages:
+        faulty: dict[int, QuarantineItem] = {}
+        for index, message in enumerate(messages):
             try:
                 read_batch([message], self._router, self._zone)
                 good.append(message)
             except Exception as error:  # noqa: BLE001 - the whole batch's was logged above
-                faulty.append(quarantine_item(message, "decoder_fault", f"{type(error).__name__}: {error}"[:200]))
+                faulty[index] = quarantine_item(message, "decoder_fault", f"{type(error).__name__}: {error}"[:200])
         batch = read_batch(good, self._router, self._zone)
         batch.messages = messages
-        batch.quarantine += faulty
         batch.counts["decoder_fault"] += len(faulty)
         # Rows are traced to messages by position, and positions have moved.
         positions = {id(m): i for i, m in enumerate(messages)}
         batch.origin = np.array([positions[id(good[i])] for i in batch.origin], dtype=np.int64)
+        batch.faulty = [positions[id(good[i])] for i in batch.faulty]
+        for index, item in faulty.items():
+            batch.faulty.append(index)
+            batch.quarantine.append(item)
         return batch
 
     def _wait_to_retry(self, reason: str, retry_after_s: float | None, failures: int) -> None:

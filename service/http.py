@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse, JSONResponse, Response
 
@@ -29,6 +30,7 @@ from core.text import Language
 from core.timebase import day_bounds, month_of
 from dashboards import views
 from ingest.files import import_files
+from ingest.replay import replay
 from reports import monthly
 from service.metrics import ParkMetrics
 from service.runner import Runtime, catch_up
@@ -316,16 +318,38 @@ def parse_month(text: str) -> tuple[int, int]:
 # -- changing
 
 
+class Replay(BaseModel):
+    """Which messages to read again, and the PARK.yaml that whoever asks has before them."""
+
+    digest: str
+    reason: str | None = None
+    number: int | None = None
+
+
 def _write(runtime: Runtime, token: str) -> APIRouter:
     router = APIRouter()
 
-    @router.post("/import", summary="Import reading files that lie on the service's own machine")
-    def bring_in(request: Request, files: list[Path]) -> dict[str, Any]:
+    def owned(request: Request) -> None:
         if request.headers.get("authorization") != f"Bearer {token}":
             raise HTTPException(401, "this needs the service's own token")
+
+    @router.post("/import", summary="Import reading files that lie on the service's own machine")
+    def bring_in(request: Request, files: list[Path]) -> dict[str, Any]:
+        owned(request)
         result = import_files(runtime.park, runtime.store, runtime.state, files, runtime.clock, None)
         catch_up(runtime)
         told: dict[str, Any] = vars(result)
         return told
+
+    @router.post("/quarantine/replay", summary="Read quarantined messages again")
+    def read_again(request: Request, wanted: Replay) -> dict[str, Any]:
+        owned(request)
+        park = runtime.park
+        if wanted.digest != park.digest:
+            raise ConfigError("the running service was started with another PARK.yaml", "restart it, then replay")
+        result = replay(park, runtime.store, runtime.state, runtime.clock, reason=wanted.reason, number=wanted.number)
+        if result.readings:
+            catch_up(runtime)
+        return vars(result)
 
     return router
