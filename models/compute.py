@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from core.factors import factor_for
@@ -12,7 +12,7 @@ from core.quality import Event
 from core.quantities import Period
 from core.store import State, Store
 from core.timebase import SLOT, day_bounds, slot_start
-from models import months, rows
+from models import meter_checks, months, rows
 from models.affected import affected, runs_of
 from models.derive import Derived, derive
 from models.points import NEEDED, PointSeries, point_series, split
@@ -108,7 +108,9 @@ class Compute:
             start, end = grid.start - margin, grid.end + margin
             samples = split(self._store.readings(start, end, devices=devices, quantities=NEEDED, edges=True))
             for point in wanted:
-                found[point.id] = point_series(point, samples, grid)
+                series = point_series(point, samples, grid)
+                checked = meter_checks.meter_events(point, samples, grid)
+                found[point.id] = replace(series, events=(*series.events, *checked))
         return found
 
     def _groups(self, grid: Grid) -> Iterator[list[str]]:

@@ -103,7 +103,7 @@ def _weather_series(point: Point, samples: Mapping[str, DeviceSamples], grid: Gr
             if channel or READING[quantity].kind is not Kind.GAUGE:
                 continue
             curve = power.profile(found.times_us, found.readings, gap_limit_us(device.interval_s, found.times_us))
-            parts.setdefault(quantity, []).append(power.slot_mean(curve, grid.edges_us, _span(device)))
+            parts.setdefault(quantity, []).append(power.slot_mean(curve, grid.edges_us, span_of(device)))
     first_us = min((_first_us(samples.get(d.id, {})) for d in point.devices), default=_ALWAYS[1])
     gauges = {q: joined(parts[q], grid.size) for q in WEATHER if q in parts}
     best = max(gauges.values(), key=lambda g: float(g.coverage.sum()), default=None)
@@ -118,7 +118,7 @@ class _Device:
         self.device = device
         self.samples = samples
         self.grid = grid
-        self.span = _span(device)
+        self.span = span_of(device)
         self.sign = -1.0 if device.direction == "reversed" else 1.0
         self.events: list[Event] = []
 
@@ -240,7 +240,8 @@ def _missing(series: SlotSeries | None, entity: str, grid: Grid, first_us: int) 
     return events
 
 
-def _span(device: DeviceAssignment) -> tuple[int, int]:
+def span_of(device: DeviceAssignment) -> tuple[int, int]:
+    """Return when a device serves its point, half-open, in microseconds since 1970."""
     return (
         to_us(device.valid_from) if device.valid_from else _ALWAYS[0],
         to_us(device.valid_to) if device.valid_to else _ALWAYS[1],

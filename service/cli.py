@@ -14,9 +14,12 @@ from pathlib import Path
 from core.errors import ConfigError, Rejected, Retryable
 from core.park import Park
 from core.park_file import load_park
+from core.text import Language
 from service import commands, exporting, history, logs, serving
 
 EXIT_REJECTED, EXIT_CONFIG, EXIT_RETRY, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 2, 75, 70, 130
+
+LONGEST_LISTENING_S = 86_400
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -77,6 +80,12 @@ def _parser() -> argparse.ArgumentParser:
     _with_park(command, lambda a: commands.simulate(a.park, a.seed, a.interval, a.ledger, a.faults))
 
     _history(add)
+
+    _quarantine(add("quarantine", help="messages that became no readings: list, show, read them again"))
+
+    command = add("discover", help="which devices publish on the broker, and what could stand in PARK.yaml?")
+    command.add_argument("--seconds", type=_seconds, default=60.0, metavar="S", help="how long to listen (default 60)")
+    _with_park(command, lambda a: commands.discover(_load(a.park), a.seconds))
 
     command = add("report", help="write the monthly net-zero report as PDF, XLSX and JSON")
     command.add_argument("--month", required=True, metavar="YYYY-MM")
@@ -146,6 +155,34 @@ def _with_park(command: argparse.ArgumentParser, work: Callable[[argparse.Namesp
     command._positionals._group_actions.sort(key=lambda action: action.dest != "park")  # noqa: SLF001 - argparse has no other way
     command._actions.sort(key=lambda action: (bool(action.option_strings), action.dest != "park"))  # noqa: SLF001 - the same
     command.set_defaults(command=work)
+
+
+def _quarantine(command: argparse.ArgumentParser) -> None:
+    command.add_argument("park", type=Path, metavar="PARK.yaml")
+    add = command.add_subparsers(title="what to do", required=True, metavar="list|show|replay").add_parser
+    action = add("list", help="what is kept, newest first, and how much of it for which reason")
+    action.add_argument("--limit", type=int, default=50, metavar="N", help="how many to show (default 50)")
+    _with_language(action)
+    action.set_defaults(command=lambda a: commands.quarantine_list(_load(a.park), a.limit, a.lang))
+    action = add("show", help="one message whole, why it is here, and what to do")
+    action.add_argument("id", type=int, metavar="ID")
+    _with_language(action)
+    action.set_defaults(command=lambda a: commands.quarantine_show(_load(a.park), a.id, a.lang))
+    action = add("replay", help="read them again, after a template or PARK.yaml was mended")
+    action.add_argument("--reason", metavar="CODE", help="only those of one reason")
+    action.add_argument("--id", type=int, metavar="N", help="only this one")
+    action.set_defaults(command=lambda a: commands.quarantine_replay(_load(a.park), a.reason, a.id))
+
+
+def _with_language(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--lang", type=Language, choices=list(Language), default=Language.EN, help="default en")
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= LONGEST_LISTENING_S:
+        raise argparse.ArgumentTypeError(f"between 0 and {LONGEST_LISTENING_S}")
+    return seconds
 
 
 def _service(command: argparse.ArgumentParser, work: Callable[[Park, str], None]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from typing import TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 import orjson
@@ -15,18 +17,24 @@ from core.errors import ConfigError
 from core.factors import factor_for
 from core.park import Park
 from core.park_file import load_park
+from core.text import Language
 from ingest.decode import decode as decode_message
+from ingest.discover import discover as listen
+from ingest.replay import ReplayResult, replay
 from ingest.router import Router
 from ingest.templates import load_template, load_templates
 from reports import monthly
 from reports.pdf import check_names
 from rules.library_file import load_rules
-from service import address
+from service import address, quarantine
 from service.demo import launch
 from service.demo import simulate as simulation
 from service.http import parse_month
 from service.progress import bar
 from service.runner import catch_up, opened
+from store.state import SqliteState
+
+T = TypeVar("T")
 
 
 def version() -> str:
@@ -73,6 +81,57 @@ def _secrets_missing(park: Park) -> list[str]:
         for r in park.receivers
         if r.kind != "log" and not r.url and r.url_env and not os.environ.get(r.url_env)
     ]
+
+
+def quarantine_list(park: Park, limit: int, language: Language) -> int:
+    """Show what is in quarantine; it may be looked at while the service runs."""
+    print(_of_state(park, lambda state: quarantine.listed(state, park.zone, limit, language)) or quarantine.NOTHING)
+    return 0
+
+
+def quarantine_show(park: Park, number: int, language: Language) -> int:
+    """Show one message of the quarantine whole."""
+    item = _of_state(park, lambda state: state.quarantine_item(number))
+    if item is None:
+        raise ConfigError(f"there is no number {number} in quarantine", "`parkwatt quarantine PARK.yaml list` has them")
+    print(quarantine.shown(item, park.zone, language))
+    return 0
+
+
+def _of_state(park: Park, look: Callable[[SqliteState], T]) -> T | None:
+    """Look at the state file of a park; None where it has none yet."""
+    if not park.state.exists():
+        return None
+    state = SqliteState(park.state)
+    try:
+        return look(state)
+    finally:
+        state.close()
+
+
+def quarantine_replay(park: Park, reason: str | None, number: int | None) -> int:
+    """Read quarantined messages again, through the running service where there is one."""
+    owner = address.running(park)
+    if owner:
+        wanted = {"digest": park.digest, "reason": reason, "number": number}
+        answer = address.ask(owner, "POST", "/api/v1/quarantine/replay", json=wanted)
+        result = ReplayResult(**answer.json())
+    else:
+        with opened(park, SystemClock(), "", "ingest", "serve") as runtime:
+            result = replay(
+                park, runtime.store, runtime.state, runtime.clock, reason=reason, number=number, progress=bar("reading")
+            )
+            if result.readings:
+                catch_up(runtime, bar("computing"))
+    print(result.told())
+    return 1 if result.reasons or result.from_files else 0
+
+
+def discover(park: Park, seconds: float) -> int:
+    """Listen on the park's broker and propose what could stand in PARK.yaml."""
+    print(f"# listening on {park.mqtt.host}:{park.mqtt.port} for {seconds:g} s", file=sys.stderr)
+    print(listen(park, seconds, SystemClock()).told())
+    return 0
 
 
 def report(park: Park, month: str, out: Path) -> int:
@@ -141,4 +200,15 @@ def demo(folder: Path, port: int, seed: int | None, interval_s: float) -> int:
     return 0
 
 
-__all__ = ["check", "decode", "demo", "report", "simulate", "version"]
+__all__ = [
+    "check",
+    "decode",
+    "demo",
+    "discover",
+    "quarantine_list",
+    "quarantine_replay",
+    "quarantine_show",
+    "report",
+    "simulate",
+    "version",
+]

@@ -19,6 +19,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
@@ -32,6 +33,7 @@ from dashboards import views
 from ingest.files import import_files
 from ingest.mapping import load_mapping
 from ingest.preview import preview_files
+from ingest.replay import replay
 from reports import monthly
 from service import exporting
 from service.metrics import ParkMetrics
@@ -338,15 +340,26 @@ def parse_month(text: str) -> tuple[int, int]:
 # -- changing
 
 
+class Replay(BaseModel):
+    """Which messages to read again, and the PARK.yaml that whoever asks has before them."""
+
+    digest: str
+    reason: str | None = None
+    number: int | None = None
+
+
 def _write(runtime: Runtime, token: str) -> APIRouter:
     router = APIRouter()
+
+    def owned(request: Request) -> None:
+        if request.headers.get("authorization") != f"Bearer {token}":
+            raise HTTPException(401, "this needs the service's own token")
 
     @router.post("/import", summary="Import reading files that lie on the service's own machine")
     def bring_in(
         request: Request, files: list[Path], mapping: Path | None = None, dry_run: bool = False
     ) -> dict[str, Any]:  # Any: a JSON document
-        if request.headers.get("authorization") != f"Bearer {token}":
-            raise HTTPException(401, "this needs the service's own token")
+        owned(request)
         known = load_mapping(mapping) if mapping else None
         where = (runtime.park, runtime.store, runtime.state, files, runtime.clock)
         if dry_run:
@@ -354,5 +367,16 @@ def _write(runtime: Runtime, token: str) -> APIRouter:
         result = import_files(*where, None, known)
         catch_up(runtime)
         return asdict(result)
+
+    @router.post("/quarantine/replay", summary="Read quarantined messages again")
+    def read_again(request: Request, wanted: Replay) -> dict[str, Any]:
+        owned(request)
+        park = runtime.park
+        if wanted.digest != park.digest:
+            raise ConfigError("the running service was started with another PARK.yaml", "restart it, then replay")
+        result = replay(park, runtime.store, runtime.state, runtime.clock, reason=wanted.reason, number=wanted.number)
+        if result.readings:
+            catch_up(runtime)
+        return vars(result)
 
     return router

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import pandas as pd
 
 from core.frames import READING_KEY, readings_frame
+from core.quality import Event
 from core.store import DirtyMark, QuarantineItem
 
 
@@ -49,6 +50,7 @@ class FakeState:
         self.marks: dict[tuple[str, date], int] = {}
         self.items: list[QuarantineItem] = []
         self.counted: Counter[str] = Counter()
+        self.noticed: list[Event] = []
         self.calls = calls if calls is not None else []
         self.failures: list[Exception] = []
         self.small: dict[str, str] = {}
@@ -65,6 +67,10 @@ class FakeState:
     def quarantine(self, items: Sequence[QuarantineItem]) -> None:
         self.calls.append("quarantine")
         self.items += items
+
+    def notice(self, events: Sequence[Event]) -> None:
+        self.calls.append("notice")
+        self.noticed += events
 
     def add_counts(self, counts: Mapping[str, int]) -> None:
         self.counted.update(counts)
