@@ -6,16 +6,17 @@ import difflib
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from core.errors import ConfigError, Problem
 from core.park import Array, Dated, Park, overlapping
 
 Location: TypeAlias = tuple[int | str, ...]
+M = TypeVar("M", bound=BaseModel)
 
 
 def load_park(path: Path) -> Park:
@@ -45,6 +46,17 @@ def parse_park(raw: bytes, name: str = "PARK.yaml") -> Park:
         raise ConfigError(problems)
     park._digest = hashlib.sha256(raw).hexdigest()  # noqa: SLF001 - the loader is the digest's only author
     return park
+
+
+def parse_model(raw: bytes, name: str, model: type[M], example: str) -> M:
+    """Validate the bytes of another YAML file that people write, with the same care."""
+    lines, document = _read_yaml(raw, name)
+    if not isinstance(document, dict):
+        raise ConfigError(f"{name} must hold a mapping of keys, e.g. `{example}`")
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError([_problem(e, lines, model) for e in error.errors()]) from None
 
 
 class _Loader(yaml.SafeLoader):
@@ -133,7 +145,7 @@ _HINTS = {
 }
 
 
-def _problem(error: ErrorDetails, lines: dict[Location, int]) -> Problem:
+def _problem(error: ErrorDetails, lines: dict[Location, int], model: type[BaseModel] = Park) -> Problem:
     # Tagged unions put the tag into the location; the file does not have it.
     at = tuple(p for p in error["loc"] if p not in {"embedded", "influx"} or error["loc"][0] != "store")
     reason = {
@@ -144,15 +156,15 @@ def _problem(error: ErrorDetails, lines: dict[Location, int]) -> Problem:
     }.get(error["type"], error["msg"].removeprefix("Value error, "))
     hint = _HINTS.get(error["type"], "")
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(at[-1]), _known_keys(), n=1)
+        near = difflib.get_close_matches(str(at[-1]), _known_keys(model), n=1)
         hint = f"did you mean {near[0]}?" if near else "remove it, or see the example in the user guide"
     return Problem(_written(at), reason, hint, _line(at, lines))
 
 
-def _known_keys() -> set[str]:
-    schema = Park.model_json_schema()
+def _known_keys(model: type[BaseModel]) -> set[str]:
+    schema = model.model_json_schema()
     keys = set(schema["properties"])
-    for definition in schema["$defs"].values():
+    for definition in schema.get("$defs", {}).values():
         keys.update(definition.get("properties", ()))
     return keys
 

@@ -82,6 +82,10 @@ class Store(Protocol):
         """Return replaced values: SLOT_COLUMNS plus `period` and `replaced_at`."""
         ...
 
+    def drop_readings(self, start: datetime, end: datetime) -> None:
+        """Forget every reading in [start, end), for good; values derived from them stay."""
+        ...
+
     def compact(self, before: datetime) -> None:
         """Tidy what lies before `before`; readers see no difference."""
         ...
@@ -106,7 +110,7 @@ class DirtyMark:
 
 @dataclass(frozen=True)
 class QuarantineItem:
-    """A message that could not become readings, kept whole."""
+    """A message that could not become readings, kept whole; also after a replay made readings of it."""
 
     received_at: datetime
     topic: str
@@ -115,6 +119,7 @@ class QuarantineItem:
     detail: str = ""
     device: str = ""
     id: int | None = None
+    replayed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,14 @@ class State(Protocol):
 
     def quarantine(self, items: Sequence[QuarantineItem]) -> None:
         """Keep messages that could not be decoded."""
+        ...
+
+    def replayed(self, items: Sequence[QuarantineItem]) -> None:
+        """Set what a replay found of kept messages, by id: `replayed_at`, or a new reason, detail and device."""
+        ...
+
+    def notice(self, events: Sequence[Event]) -> None:
+        """Keep events noticed as readings came; unlike those of `replace_events` no recomputing removes them."""
         ...
 
     def add_counts(self, counts: Mapping[str, int]) -> None:
@@ -205,8 +218,18 @@ class State(Protocol):
         """Return all small values whose key starts with `prefix`."""
         ...
 
-    def quarantined(self, limit: int = 100) -> list[QuarantineItem]:
-        """Return the newest quarantined messages."""
+    def quarantined(
+        self, limit: int = 100, *, reason: str | None = None, before: int | None = None, waiting: bool = False
+    ) -> list[QuarantineItem]:
+        """Return quarantined messages, newest first: of one reason, below an id, not replayed yet."""
+        ...
+
+    def quarantine_item(self, number: int) -> QuarantineItem | None:
+        """Return one quarantined message."""
+        ...
+
+    def quarantine_counts(self) -> dict[str, tuple[int, int]]:
+        """Return for every reason how many messages wait and how many were replayed; most messages first."""
         ...
 
     def counts(self) -> dict[str, int]:

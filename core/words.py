@@ -50,6 +50,35 @@ EVENT_WORDS: dict[str, Text] = {
     "balance": Text(
         zh="分表合计与总表相差 {energy} kWh（{share}）", en="sub-meters and total differ by {energy} kWh ({share})"
     ),
+    "conflict": Text(
+        zh="同一时刻收到两个不同的值（{quantity} {channel}：{before} 与 {after}），以后到者为准",
+        en="two values for the same time ({quantity} {channel}: {before} and {after}); the later one counts",
+    ),
+    "stale_time": Text(
+        zh="设备 {device} 的时钟慢 {hours} 小时，读数记在了过去的时间；请校时",
+        en="the clock of device {device} is {hours} h behind, its readings are filed under the past; set it",
+    ),
+    "over_rating": Text(
+        zh="{count} 个功率读数超过额定 {rating} kW 的 1.5 倍，最大 {value} kW；请核对额定值和变比",
+        en="{count} readings of power beyond 1.5 times the rated {rating} kW, up to {value} kW; check rating and ratio",
+    ),
+    "stuck": Text(
+        zh="白天功率连续 {hours} 小时停在 {value} kW 不变",
+        en="power stood at exactly {value} kW for {hours} h by daylight",
+    ),
+    "phase_reversed": Text(
+        zh="{phase} 相电流互感器疑似接反：{hours} 小时内该相为负而另两相为正（平均 {power} kW）",
+        en="current transformer of {phase} seems reversed: it exported for {hours} h while the others imported "
+        "(mean {power} kW)",
+    ),
+    "phase_mismatch": Text(
+        zh="三相之和与总功率不符：当日相差 {energy} kWh（{share}）",
+        en="phases and total power differ by {energy} kWh over the day ({share})",
+    ),
+    "children_exceed_parent": Text(
+        zh="下级表合计比本表多 {energy} kWh（{share}）；请核对变比和上下级关系",
+        en="the meters below it counted {energy} kWh more than it did ({share}); check ratios and the meter tree",
+    ),
 }
 
 

@@ -28,14 +28,15 @@ Pairs = list[tuple[str, date]]
 class Batch:
     """What a run of messages means.
 
-    `origin` tells which message each row of `readings` came from, `counts` how many messages went to quarantine for
-    which reason.
+    `origin` tells which message each row of `readings` came from, `faulty` the same of each quarantine item, `counts`
+    how many messages went to quarantine for which reason.
     """
 
     messages: Sequence[Received]
     readings: pd.DataFrame
     origin: npt.NDArray[np.int64]
     quarantine: list[QuarantineItem]
+    faulty: list[int]
     counts: Counter[str]
 
 
@@ -46,12 +47,14 @@ def read_batch(messages: Sequence[Received], router: Router, zone: ZoneInfo) -> 
     received_us: list[int] = []
     origin: list[int] = []
     quarantine: list[QuarantineItem] = []
+    faulty: list[int] = []
     counts: Counter[str] = Counter()
     for index, message in enumerate(messages):
         route = router.route(message.topic)
         if isinstance(route, Unrouted):
             counts[route.reason] += 1
             quarantine.append(quarantine_item(message, route.reason, route.detail, route.device))
+            faulty.append(index)
             continue
         result = decode_message(route.template, route.message, route.device, message.payload, message.received_at, zone)
         if result.problems:
@@ -59,13 +62,15 @@ def read_batch(messages: Sequence[Received], router: Router, zone: ZoneInfo) -> 
             more = f" (and {len(result.problems) - 1} more)" if len(result.problems) > 1 else ""
             counts[reason] += 1
             quarantine.append(quarantine_item(message, reason, detail + more, route.device))
+            faulty.append(index)
         found = len(result.rows)
         if found:
             rows += result.rows
             devices += [route.device] * found
             received_us += [microseconds(message.received_at)] * found
             origin += [index] * found
-    return Batch(messages, rows_frame(rows, devices, received_us), np.array(origin, np.int64), quarantine, counts)
+    readings = rows_frame(rows, devices, received_us)
+    return Batch(messages, readings, np.array(origin, np.int64), quarantine, faulty, counts)
 
 
 def quarantine_item(message: Received, reason: str, detail: str, device: str = "") -> QuarantineItem:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -20,12 +22,16 @@ from ingest.table_file import NO_TIME, Series
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Names = npt.NDArray[np.object_]
+Span: TypeAlias = tuple[int, int]  # microseconds since 1970, UTC, half-open
+
+_HOURS_US = 24 * 3_600_000_000
 
 # How faults are told to people.
 FAULT_WORDS = {
     "bad_time": "is no time, or one the clocks skipped",
     "implausible_time": "lies before 2000 or more than a year ahead",
     "bad_value": "is no finite number",
+    "archived": "its readings were archived and left the store; import the archived file of that month first",
     "unnamed": "the row has no device or no quantity",
 }
 
@@ -43,11 +49,15 @@ class ChunkReadings:
 class CellReader:
     """Reads chunks of one file; remembers what a repeated hour needs remembered from chunk to chunk."""
 
-    def __init__(self, zone: ZoneInfo, now: datetime, wide: tuple[Series, ...] | None) -> None:
+    def __init__(
+        self, zone: ZoneInfo, now: datetime, wide: tuple[Series, ...] | None, dropped: Sequence[Span] = ()
+    ) -> None:
         self._zone = zone
         self._now_us = microseconds(now)
         self._wide = wide
-        self._seen_twice: set[tuple[object, ...]] = set()
+        self._dropped = dropped
+        self._passes: dict[tuple[object, ...], tuple[int, bool]] = {}
+        self._rising: bool | None = None
 
     def read(self, chunk: pd.DataFrame, received_at: datetime) -> ChunkReadings:
         """Return the readings of a chunk as `table_file.cells` yields it."""
@@ -57,7 +67,7 @@ class CellReader:
         empty = (chunk["text"] == "").to_numpy(dtype=bool)
         faults = np.where(empty, "", self._faults(names, time_us, values))
         good = np.flatnonzero((faults == "") & ~empty)
-        readings = self._frame([n[good] for n in names], time_us[good], values[good], received_at)
+        readings = self.frame([n[good] for n in names], time_us[good], values[good], received_at)
         return ChunkReadings(readings, good, faults, int(np.count_nonzero(empty)))
 
     def _names(self, chunk: pd.DataFrame) -> list[Names]:
@@ -80,32 +90,54 @@ class CellReader:
         """Read wall-clock times in the park's zone.
 
         Of an hour that occurs twice, a series' first reading at a time is taken as the first and a second one at the
-        same time as the second. A time the clocks skipped is none.
+        same time, or one behind which the clock went back, as the second; the other way round in a file that begins
+        with the newest. A time the clocks skipped is none.
         """
         wall = pd.DatetimeIndex(local_us.view("datetime64[us]"))
         found = _micros(wall.tz_localize(self._zone, ambiguous="NaT", nonexistent="NaT"))
         unclear = np.flatnonzero(found == NO_TIME)
         if len(unclear):
-            keys = zip(local_us[unclear], *(n[unclear] for n in names), strict=True)
-            first = np.array([self._is_first(key) for key in keys], dtype=bool)
+            rises = self._rises(local_us)
+            # True where it is summer time still: the first of the two, in a file that begins with the oldest.
+            keys = zip(local_us[unclear].tolist(), *(n[unclear] for n in names), strict=True)
+            first = np.array([self._is_first(key) for key in keys], dtype=bool) == rises
             found[unclear] = _micros(wall[unclear].tz_localize(self._zone, ambiguous=first, nonexistent="NaT"))
         return found
 
     def _is_first(self, key: tuple[object, ...]) -> bool:
-        known = key in self._seen_twice
-        self._seen_twice.add(key)
-        return not known
+        """Say whether this is the first pass through the hour; `key` is a wall-clock time and a series."""
+        stamp, series = int(str(key[0])), key[1:]
+        before, second = self._passes.get(series, (0, False))
+        step = stamp - before if self._rising else before - stamp
+        if step == 0:
+            return False
+        if abs(step) > _HOURS_US:
+            second = False  # another year's hour
+        elif step < 0:
+            second = True
+        self._passes[series] = (stamp, second)
+        return not second
+
+    def _rises(self, local_us: Ints) -> bool:
+        """Say whether a file begins with the oldest; decided once, by most of its first steps."""
+        if self._rising is None:
+            self._rising = int(np.sign(np.diff(local_us)).sum()) >= 0
+        return self._rising
 
     def _faults(self, names: list[Names], time_us: Ints, values: Floats) -> Names:
         absurd = (time_us < CLOCKS_EXIST_US) | (time_us > self._now_us + FUTURE_LIMIT_US)
         faults = np.full(len(values), "", dtype=object)
         faults[~np.isfinite(values)] = "bad_value"
+        # A few readings of a month whose others are gone would make its known days unknown.
+        for first, last in self._dropped:
+            faults[(time_us >= first) & (time_us < last)] = "archived"
         faults[absurd] = "implausible_time"
         faults[time_us == NO_TIME] = "bad_time"
         faults[(names[0] == "") | (names[1] == "")] = "unnamed"
         return faults
 
-    def _frame(self, names: list[Names], time_us: Ints, values: Floats, received_at: datetime) -> pd.DataFrame:
+    def frame(self, names: list[Names], time_us: Ints, values: Floats, received_at: datetime) -> pd.DataFrame:
+        """Return imported readings of these names (device, quantity, channel), times and values."""
         flags = np.full(len(values), int(ReadingFlag.IMPORTED), dtype=np.int16)
         flags[time_us > self._now_us + FUTURE_ALLOWANCE_US] |= int(ReadingFlag.FUTURE)
         codes, quantities = pd.factorize(names[1])

@@ -10,6 +10,7 @@ from core.clock import Clock
 from core.failpoint import failpoint_from_environment
 from core.park import Park
 from core.store import State, Store
+from ingest.checks import LiveChecks
 from ingest.handoff import Handoff
 from ingest.router import Router
 from ingest.session import Session
@@ -24,7 +25,8 @@ class CollectorStatus:
     """How the collector is doing, counted since it started.
 
     `received` and `quarantined` count messages, `stored`, `future` and `out_of_range` readings; `pending` messages are
-    received and not stored yet. `error` says in words what keeps readings from coming; None while all is well.
+    received and not stored yet; `checks` counts readings by what ingest/checks.py noticed. `error` says in words what
+    keeps readings from coming; None while all is well.
     """
 
     connected: bool
@@ -37,6 +39,7 @@ class CollectorStatus:
     future: int = 0
     out_of_range: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
+    checks: dict[str, int] = field(default_factory=dict)
 
 
 class Collector:
@@ -59,6 +62,7 @@ class Collector:
             self._session.acknowledge,
             clock,
             failpoint_from_environment(),
+            LiveChecks(park),
         )
 
     def start(self) -> None:
@@ -75,7 +79,7 @@ class Collector:
 
     def status(self) -> CollectorStatus:
         """Say how it is doing."""
-        totals = self._writer.totals
+        totals = self._writer.totals.copy()
         return CollectorStatus(
             connected=self._session.connected,
             received=self._handoff.received,
@@ -86,5 +90,6 @@ class Collector:
             error=self._writer.error or self._session.error,
             future=totals["future"],
             out_of_range=totals["out_of_range"],
-            reasons={k.partition(".")[2]: n for k, n in totals.copy().items() if k.startswith("quarantined.")},
+            reasons={k.partition(".")[2]: n for k, n in totals.items() if k.startswith("quarantined.")},
+            checks={k.partition(".")[2]: n for k, n in totals.items() if k.startswith("check.")},
         )

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import duckdb
+import numpy as np
 import orjson
 import pandas as pd
 
 from core.clock import Clock
-from core.errors import ConfigError, Problem
+from core.failpoint import failpoint_from_environment
 from core.frames import READING_KEY, instant
 from core.park import Park
 from core.quality import ReadingFlag
 from core.store import QuarantineItem, State, Store
 from ingest.appending import append_what_fits
+from ingest.archive_file import DROPPED, archived_readings
 from ingest.batch import touched
-from ingest.cell_readings import FAULT_WORDS, CellReader
-from ingest.table_file import Contents, TableFile, cells, connect, contents, open_table, physical_lines, series_problems
+from ingest.cell_readings import FAULT_WORDS
+from ingest.intervals import Register, pieces
+from ingest.mapping import Mapping
+from ingest.sources import Source, looked_at
+from ingest.table_file import Series, connect, physical_lines
 
 log = logging.getLogger(__name__)
 
 LISTED = 20  # faults told to the operator
 _KEPT_CELLS = ("device", "quantity", "channel")
+PIECE = 100_000  # readings of a made register stored at once
 KEPT = 1000  # faulty rows kept in quarantine per file; the file itself has the rest
 
 Progress = Callable[[int, int], None]
@@ -78,65 +84,61 @@ class RowFault:
 
 
 def import_files(
-    park: Park, store: Store, state: State, paths: Sequence[Path], clock: Clock, progress: Progress | None = None
+    park: Park,
+    store: Store,
+    state: State,
+    paths: Sequence[Path],
+    clock: Clock,
+    progress: Progress | None = None,
+    mapping: Mapping | None = None,
 ) -> ImportResult:
-    """Store every reading of CSV and Parquet files, flagged IMPORTED; doing it twice changes nothing.
+    """Store every reading of CSV, Parquet and XLSX files, flagged IMPORTED; doing it twice changes nothing.
 
     All files are looked at before anything is stored. Raises ConfigError where one cannot be read or names a device
     or quantity that does not exist. Single rows that mean nothing are counted, listed and kept in quarantine.
+    Archived files come back as they were. Cut off at any point, it can be done again and ends the same.
     `progress` is told cells done and cells in all.
     """
     now = clock.now()
-    with connect() as connection:
-        tables = _looked_at(connection, paths, {d.id for _, d in park.assignments()})
-        total = sum(found.cells for _, found in tables)
-        result = ImportResult(files=len(tables))
-        for table, found in tables:
-            reader = CellReader(park.zone, now, table.wide)
-            run = _FileImport(store, state, now, table, reader, result)
-            for broken in found.broken:
+    with connect() as connection, tempfile.TemporaryDirectory(prefix="parkwatt-import-") as folder:
+        sources = looked_at(connection, paths, park, store, state, now, mapping, Path(folder))
+        total = sum(source.found.cells for source in sources)
+        result = ImportResult(files=len(sources))
+        told = progress or (lambda _done, _total: None)
+        for source in sources:
+            run = _FileImport(store, state, now, source, result)
+            if source.month:
+                for readings in archived_readings(connection, source.table.path):
+                    run.restore(readings)
+                    told(result.cells, total)
+                # Only now: a few of its readings are worse than none.
+                state.set_value(DROPPED + source.month, "")
+                continue
+            for broken in source.found.broken:
                 run.note(broken.line, "broken_line", broken.reason, broken.text.encode(), is_line=True)
-            for chunk in cells(connection, table):
+            for chunk in source.cells(connection):
                 run.store_chunk(chunk)
-                if progress is not None:
-                    progress(result.cells, total)
-            run.end({b.line for b in found.broken})
+                told(result.cells, total)
+            for series, register in source.registers.items():
+                run.store_register(series, register)
+                told(result.cells, total)
+            run.end({b.line for b in source.found.broken})
     log.info("import finished", extra={"files": len(paths), "stored": result.stored, "rejected": result.rejected})
     return result
-
-
-def _looked_at(
-    connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], devices: set[str]
-) -> list[tuple[TableFile, Contents]]:
-    tables: list[tuple[TableFile, Contents]] = []
-    problems: list[Problem] = []
-    for path in paths:
-        try:
-            table = open_table(connection, path)
-            found = contents(connection, table)
-        except ConfigError as error:
-            problems += error.problems
-            continue
-        problems += series_problems(found.series, devices, path.name)
-        tables.append((table, found))
-    if problems:
-        raise ConfigError(problems)
-    return tables
 
 
 class _FileImport:
     """One file on its way into the store."""
 
-    def __init__(
-        self, store: Store, state: State, now: datetime, table: TableFile, reader: CellReader, result: ImportResult
-    ) -> None:
+    def __init__(self, store: Store, state: State, now: datetime, source: Source, result: ImportResult) -> None:
         self._store = store
         self._state = state
         self._now = now
-        self._table = table
-        self._reader = reader
+        self._table = source.table
+        self._reader = source.reader(now)
         self._result = result
         self._chunks = 0
+        self._failpoint = failpoint_from_environment()
         self._faults: list[RowFault] = []
         self._reasons: Counter[str] = Counter()
 
@@ -148,19 +150,38 @@ class _FileImport:
         found = self._reader.read(chunk, received_at)
         doubled = found.readings.duplicated(list(READING_KEY), keep="last").to_numpy()
         readings = found.readings[~doubled]
-        rejected: dict[int, str] = {}
-        if not readings.empty:
-            pairs = touched(readings)
-            self._state.mark_dirty(pairs)
-            rejected = append_what_fits(self._store, readings)
-            self._state.mark_dirty(pairs)
+        rejected = self._append(readings)
         self._result.cells += len(chunk)
         self._result.empty += found.empty
-        self._count(readings, len(readings) - len(rejected))
         reasons = {int(p): str(found.faults[p]) for p in (found.faults != "").nonzero()[0]}
         self._note(chunk, {p: (code, FAULT_WORDS[code]) for p, code in reasons.items()})
         positions = found.positions[~doubled]
         self._note(chunk, {int(positions[p]): ("rejected", why) for p, why in rejected.items()})
+
+    def store_register(self, series: Series, register: Register) -> None:
+        """Store a register made of energies per interval."""
+        for piece in pieces(register, PIECE):
+            size = len(piece.times_us)
+            names = [np.full(size, name, dtype=object) for name in series]
+            self._append(self._reader.frame(names, piece.times_us, piece.counts, self._now))
+        # One edge more than there were intervals.
+        self._result.cells += len(register.times_us) - 1
+
+    def restore(self, readings: pd.DataFrame) -> None:
+        """Store readings that were archived, with the time of receipt and the flags they had."""
+        self._append(readings)
+        self._result.cells += len(readings)
+
+    def _append(self, readings: pd.DataFrame) -> dict[int, str]:
+        if readings.empty:
+            return {}
+        pairs = touched(readings)
+        self._state.mark_dirty(pairs)
+        rejected = append_what_fits(self._store, readings)
+        self._state.mark_dirty(pairs)
+        self._failpoint("after_chunk")
+        self._count(readings, len(readings) - len(rejected))
+        return rejected
 
     def note(self, number: int, reason: str, words: str, content: bytes, *, is_line: bool) -> None:
         """Count a fault and keep it while there are not too many; `number` is a line, or a data row yet to be found."""
@@ -168,11 +189,16 @@ class _FileImport:
         if self._reasons.total() <= KEPT:
             self._faults.append(RowFault(number, reason, words, content, is_line))
 
-    def _note(self, chunk: pd.DataFrame, faults: Mapping[int, tuple[str, str]]) -> None:
+    def _note(self, chunk: pd.DataFrame, faults: dict[int, tuple[str, str]]) -> None:
         first, others = sorted(faults)[:KEPT], sorted(faults)[KEPT:]
         for position, row in zip(first, chunk.iloc[first].to_dict("records"), strict=True):
             reason, words = faults[position]
-            subject = {"bad_time": row["written"], "implausible_time": row["written"], "bad_value": row["text"]}
+            subject = {
+                "bad_time": row["written"],
+                "implausible_time": row["written"],
+                "archived": row["written"],
+                "bad_value": row["text"],
+            }
             told = f"{str(subject[reason])[:60]!r} {words}" if reason in subject else words
             content = {"time": row["written"], **{k: row[k] for k in _KEPT_CELLS if k in row}, "value": row["text"]}
             if self._table.wide is not None:

@@ -54,8 +54,8 @@ class Session:
         self._handoff = handoff
         self._clock = clock
         self._backoff = backoff or Backoff()
-        self._password = _password(broker)
-        self._tls = _tls(broker) if broker.tls else None
+        self._password = password_of(broker)
+        self._tls = tls_of(broker) if broker.tls else None
         self._acks: deque[Received] = deque()
         self._late: dict[int, Received] = {}
         self._burst: list[Received] = []
@@ -124,7 +124,7 @@ class Session:
             try:
                 self._one_connection()
             except (OSError, ValueError) as error:  # paho raises ValueError for a bad host name or certificate
-                self._lost(_words(error))
+                self._lost(words_of(error))
             except Exception as error:
                 log.exception("receiving failed unexpectedly")
                 self._lost(f"{type(error).__name__}: {error}")
@@ -331,7 +331,8 @@ def _drop(client: mqtt.Client) -> None:
         client.loop_write()
 
 
-def _password(broker: Broker) -> str | None:
+def password_of(broker: Broker) -> str | None:
+    """Return the password PARK.yaml points to; raises ConfigError where it is not there."""
     try:
         found = secret(broker.password_env, broker.password_file)
     except OSError as error:
@@ -341,19 +342,21 @@ def _password(broker: Broker) -> str | None:
     return found
 
 
-def _tls(broker: Broker) -> ssl.SSLContext:
+def tls_of(broker: Broker) -> ssl.SSLContext:
+    """Return the TLS settings of PARK.yaml; raises ConfigError where a file cannot be used."""
     try:
         context = ssl.create_default_context(cafile=broker.ca_file)
         if broker.cert_file:
             context.load_cert_chain(broker.cert_file, broker.key_file)
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(
-            f"the TLS files of mqtt cannot be used: {_words(error)}", "ca_file, cert_file, key_file"
+            f"the TLS files of mqtt cannot be used: {words_of(error)}", "ca_file, cert_file, key_file"
         ) from error
     return context
 
 
-def _words(error: Exception) -> str:
+def words_of(error: Exception) -> str:
+    """Say what is wrong with a connection."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__

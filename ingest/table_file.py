@@ -11,8 +11,9 @@ from __future__ import annotations
 import csv
 import difflib
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,6 +22,7 @@ import pandas as pd
 
 from core.errors import ConfigError, Problem
 from core.quantities import READING
+from ingest.plain_text import encoding_of, is_workbook, write_sheet, write_utf8
 
 Series: TypeAlias = tuple[str, str, str]  # device, quantity, channel
 
@@ -29,7 +31,7 @@ CHUNK_VECTORS = 64  # of 2,048 rows each
 MEMORY_LIMIT_MB = 256
 _LONG = {"time", "device", "quantity", "value"}
 _CHANNEL = re.compile(r"[a-z0-9_-]{0,16}")
-_OFFSET = r":\d\d([:.,]\d+)*\s*([Zz]|[+-]\d\d(:?\d\d)?)$"
+OFFSET = r":\d\d([:.,]\d+)*\s*([Zz]|[+-]\d\d(:?\d\d)?)$"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,18 @@ class BrokenLine:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How a file's rows are found; None where it is to be found out."""
+
+    encoding: str | None = None
+    guess_latin: bool = False
+    delimiter: str | None = None
+    decimal: str = "."
+    sheet: str | None = None
+    header_row: int = 1
+
+
+@dataclass(frozen=True)
 class TableFile:
     """A readable file: its columns, and in wide form the series each of them holds."""
 
@@ -50,11 +64,18 @@ class TableFile:
     types: tuple[str, ...]  # DuckDB's, all VARCHAR in a CSV file
     delimiter: str  # "" in a Parquet file
     wide: tuple[Series, ...] | None
+    source: Path | None = None  # the same rows as UTF-8 text, where `path` is a workbook or in another encoding
+    before: int = 0  # lines of `path` before the one that names the columns, which `source` has not
 
     @property
     def is_csv(self) -> bool:
         """Whether lines can be counted."""
         return bool(self.delimiter)
+
+    @property
+    def data(self) -> Path:
+        """What is read."""
+        return self.source or self.path
 
     def column(self, name: str) -> str:
         """Return the SQL name of a column; the file's own names never enter a query."""
@@ -78,31 +99,68 @@ def connect() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def open_table(connection: duckdb.DuckDBPyConnection, path: Path) -> TableFile:
-    """Look at a file's columns; raises ConfigError where it cannot be what is wanted."""
-    if not path.is_file():
-        raise ConfigError(f"there is no file {path}")
-    if path.suffix.lower() in {".parquet", ".pq"}:
-        names, types = _parquet_columns(connection, path)
-        delimiter = ""
-    else:
-        names, delimiter = _csv_columns(path)
-        types = ("VARCHAR",) * len(names)
+def open_table(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> TableFile:
+    """Look at a file's columns; raises ConfigError where it cannot be what is wanted.
+
+    What is no UTF-8 text is copied into `folder` as such.
+    """
+    table = columns_of(connection, path, folder)
+    names = table.names
     doubled = sorted({n for n in names if names.count(n) > 1})
     if doubled:
         raise ConfigError([Problem(path.name, f"the column {doubled[0]} stands twice")])
     if "time" not in names:
-        raise ConfigError([Problem(path.name, "has no column called time", f"it has: {', '.join(names[:10])}")])
+        raise ConfigError([Problem(path.name, "has no column called time", _see_mapping(names))])
     if set(names) >= _LONG:
-        return TableFile(path, names, types, delimiter, None)
+        return table
     if len(names) == 1:
         raise ConfigError([Problem(path.name, "has no column of values", "call it <device>.<quantity>")])
-    return TableFile(path, names, types, delimiter, tuple(_series(n) for n in names if n != "time"))
+    return replace(table, wide=tuple(_series(n) for n in names if n != "time"))
+
+
+def columns_of(
+    connection: duckdb.DuckDBPyConnection, path: Path, folder: Path, how: Reading | None = None
+) -> TableFile:
+    """Return a file with its columns, whatever they are called."""
+    if not path.is_file():
+        raise ConfigError(f"there is no file {path}")
+    how = how or Reading()
+    if path.suffix.lower() in {".parquet", ".pq"}:
+        names, types = _parquet_columns(connection, path)
+        return TableFile(path, names, types, "", None)
+    source = _plain(path, folder, how)
+    names, delimiter = _csv_columns(path, source or path, "," if is_workbook(path) else how.delimiter)
+    return TableFile(path, names, ("VARCHAR",) * len(names), delimiter, None, source, how.header_row - 1)
+
+
+def _plain(path: Path, folder: Path, how: Reading) -> Path | None:
+    """Return a copy of the file as UTF-8 text, or None where it is that."""
+    target = Path(tempfile.mkstemp(dir=folder, suffix=".csv")[1])
+    if is_workbook(path):
+        write_sheet(path, how.sheet, how.decimal, how.header_row - 1, target)
+        return target
+    encoding = how.encoding or encoding_of(path, guess_latin=how.guess_latin)
+    if encoding is None:
+        raise ConfigError(
+            [Problem(path.name, "is not UTF-8 text", "save it as UTF-8, or name its encoding in a mapping")]
+        )
+    if encoding == "utf-8" and how.header_row == 1:
+        return None
+    write_utf8(path, encoding, how.header_row - 1, target)
+    return target
+
+
+def _see_mapping(names: Sequence[str]) -> str:
+    first = names[0] if names else "TIME"
+    shown = (
+        f"time: {{column: {first}}}, values: [{{column: {names[-1] if names else 'VALUE'}, device: .., quantity: ..}}]"
+    )
+    return f"it has: {', '.join(names[:20])}; a mapping file says what they are, e.g. {shown}; --propose begins one"
 
 
 def contents(connection: duckdb.DuckDBPyConnection, table: TableFile) -> Contents:
     """Read the file through once, to know its size and its series before anything is stored."""
-    source = _source(table, keep_rejects=True)
+    source = source_of(table, keep_rejects=True)
     try:
         if table.wide is not None:
             rows = connection.execute(f"SELECT count(*) FROM {source}", _parameters(table)).fetchall()
@@ -115,9 +173,9 @@ def contents(connection: duckdb.DuckDBPyConnection, table: TableFile) -> Content
             series = [(str(d), str(q), str(c)) for d, q, c, _ in rows if d and q]
             found = Contents(sum(int(r[3]) for r in rows), series)
     except duckdb.Error as error:
-        raise ConfigError([Problem(table.path.name, f"cannot be read: {_first_line(error)}")]) from error
+        raise ConfigError([Problem(table.path.name, f"cannot be read: {first_line(error)}")]) from error
     if table.is_csv:
-        found.broken = _broken_lines(connection)
+        found.broken = broken_lines(connection, table.before)
     return found
 
 
@@ -144,7 +202,7 @@ def cells(connection: duckdb.DuckDBPyConnection, table: TableFile) -> Iterator[p
     stamped = (
         f"coalesce(CAST({time} AS VARCHAR), '') AS written, {_aware(table)} AS aware_us, {_local(table)} AS local_us"
     )
-    source = f"(SELECT row_number() OVER () AS n, * FROM {_source(table)})"
+    source = f"(SELECT row_number() OVER () AS n, * FROM {source_of(table)})"
     if table.wide is None:
         names = ", ".join(f"{_text(table, n)} AS {n}" for n in ("device", "quantity", "channel"))
         query = f"SELECT n, {stamped}, {names}, CAST({table.column('value')} AS VARCHAR) AS text FROM {source}"
@@ -170,16 +228,16 @@ def physical_lines(table: TableFile, rows: set[int], broken: set[int]) -> dict[i
         return {row: row for row in rows}
     found: dict[int, int] = {}
     row, last = 0, max(rows)
-    with table.path.open("rb") as file:
-        for line, content in enumerate(file, start=1):
-            if line == 1 or line in broken or not content.strip():
+    with table.data.open("rb") as file:
+        for line, content in enumerate(file, start=1 + table.before):
+            if line == table.before + 1 or line in broken or not content.strip():
                 continue
             row += 1
             if row in rows:
                 found[row] = line
             if row >= last:
                 break
-    return {row: found.get(row, row + 1) for row in rows}
+    return {row: found.get(row, row + table.before + 1) for row in rows}
 
 
 def _aware(table: TableFile) -> str:
@@ -188,7 +246,7 @@ def _aware(table: TableFile) -> str:
         return f"coalesce(epoch_us({time}), {NO_TIME})"
     if kind == "VARCHAR":
         parsed = f"epoch_us(TRY_CAST(trim({time}) AS TIMESTAMPTZ))"
-        return f"coalesce(CASE WHEN regexp_matches(trim({time}), '{_OFFSET}') THEN {parsed} END, {NO_TIME})"
+        return f"coalesce(CASE WHEN regexp_matches(trim({time}), '{OFFSET}') THEN {parsed} END, {NO_TIME})"
     return f"CAST({NO_TIME} AS BIGINT)"
 
 
@@ -198,7 +256,7 @@ def _local(table: TableFile) -> str:
         return f"CAST({NO_TIME} AS BIGINT)"
     if kind == "VARCHAR":
         parsed = f"epoch_us(TRY_CAST(trim({time}) AS TIMESTAMP))"
-        return f"coalesce(CASE WHEN NOT regexp_matches(trim({time}), '{_OFFSET}') THEN {parsed} END, {NO_TIME})"
+        return f"coalesce(CASE WHEN NOT regexp_matches(trim({time}), '{OFFSET}') THEN {parsed} END, {NO_TIME})"
     if kind.startswith(("TIMESTAMP", "DATE")):
         return f"coalesce(epoch_us(CAST({time} AS TIMESTAMP)), {NO_TIME})"
     raise ConfigError([Problem(table.path.name, f"its time column is of type {kind}", "timestamps or text are read")])
@@ -210,7 +268,8 @@ def _text(table: TableFile, name: str) -> str:
     return f"coalesce(trim(CAST({table.column(name)} AS VARCHAR)), '')"
 
 
-def _source(table: TableFile, *, keep_rejects: bool = False) -> str:
+def source_of(table: TableFile, *, keep_rejects: bool = False) -> str:
+    """Return SQL for the rows of a file; it takes one parameter, the path. Rejects are kept in a table of the connection."""
     if not table.is_csv:
         renamed = ", ".join(f"c{i}" for i in range(len(table.names)))
         return f"read_parquet(?) AS t({renamed})"
@@ -223,25 +282,27 @@ def _source(table: TableFile, *, keep_rejects: bool = False) -> str:
 
 
 def _parameters(table: TableFile) -> list[str]:
-    return [str(table.path)]
+    return [str(table.data)]
 
 
-def _broken_lines(connection: duckdb.DuckDBPyConnection) -> list[BrokenLine]:
+def broken_lines(connection: duckdb.DuckDBPyConnection, before: int) -> list[BrokenLine]:
+    """Return the lines that could not be cut into cells; `before` lines of the file were not read."""
     query = "SELECT line, any_value(error_type), any_value(csv_line) FROM reject_errors GROUP BY line ORDER BY line"
-    lines = [BrokenLine(int(n), str(why).lower(), str(text)) for n, why, text in connection.execute(query).fetchall()]
+    rows = connection.execute(query).fetchall()
+    lines = [BrokenLine(before + int(n), str(why).lower(), str(text)) for n, why, text in rows]
     connection.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
     return lines
 
 
-def _csv_columns(path: Path) -> tuple[tuple[str, ...], str]:
+def _csv_columns(path: Path, source: Path, delimiter: str | None) -> tuple[tuple[str, ...], str]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with source.open(encoding="utf-8-sig", newline="") as file:
             head = file.readline(1 << 20)
     except UnicodeDecodeError as error:
         raise ConfigError([Problem(path.name, "is not UTF-8 text", "save it as UTF-8")]) from error
     except OSError as error:
         raise ConfigError([Problem(path.name, f"cannot be read: {error.strerror}")]) from error
-    delimiter = max(",;\t", key=head.count)
+    delimiter = delimiter or max(",;\t|", key=head.count)
     names = next(csv.reader([head], delimiter=delimiter), [])
     return tuple(n.strip() for n in names), delimiter
 
@@ -250,7 +311,7 @@ def _parquet_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple
     try:
         rows = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
     except duckdb.Error as error:
-        raise ConfigError([Problem(path.name, f"is no Parquet file: {_first_line(error)}")]) from error
+        raise ConfigError([Problem(path.name, f"is no Parquet file: {first_line(error)}")]) from error
     return tuple(str(r[0]) for r in rows), tuple(str(r[1]) for r in rows)
 
 
@@ -269,5 +330,6 @@ def _near(word: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]}?" if near else f"there are: {', '.join(names[:12])}"
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the part of DuckDB's message that is for people."""
     return str(error).splitlines()[0]

@@ -25,6 +25,7 @@ from core.store import QuarantineItem, State, Store
 from ingest.appending import append_what_fits
 from ingest.backoff import Backoff
 from ingest.batch import Batch, quarantine_item, read_batch, touched
+from ingest.checks import Findings, LiveChecks
 from ingest.handoff import Handoff, Received
 from ingest.router import Router
 from ingest.stranger_limit import StrangerLimit
@@ -60,6 +61,7 @@ class Writer:
         acknowledge: Callable[[Sequence[Received]], None],
         clock: Clock,
         failpoint: Failpoint,
+        checks: LiveChecks,
         limits: BatchLimits | None = None,
         backoff: Backoff | None = None,
     ) -> None:
@@ -74,6 +76,7 @@ class Writer:
         self._limits = limits or BatchLimits()
         self._backoff = backoff or Backoff()
         self._strangers = StrangerLimit()
+        self._checks = checks
         self._stopping = threading.Event()
         self._abandoned = threading.Event()
         self._thread: threading.Thread | None = None
@@ -135,10 +138,11 @@ class Writer:
     def _store_until_done(self, messages: list[Received]) -> None:
         batch = self._decoded(messages)
         batch.quarantine = self._strangers.kept(batch.quarantine, self._clock.monotonic_s())
+        findings = self._looked_at(batch)
         failures = 0
         while not self._abandoned.is_set():
             try:
-                self._store_batch(batch)
+                self._store_batch(batch, findings)
             except Retryable as error:
                 failures += 1
                 self._wait_to_retry(str(error), error.retry_after_s, failures)
@@ -160,21 +164,32 @@ class Writer:
             log.exception("decoding failed unexpectedly; looking for the message")
         # One of them met a fault of ours. It must not hold up the others for ever.
         good: list[Received] = []
-        faulty: list[QuarantineItem] = []
-        for message in messages:
+        faulty: dict[int, QuarantineItem] = {}
+        for index, message in enumerate(messages):
             try:
                 read_batch([message], self._router, self._zone)
                 good.append(message)
             except Exception as error:  # noqa: BLE001 - the whole batch's was logged above
-                faulty.append(quarantine_item(message, "decoder_fault", f"{type(error).__name__}: {error}"[:200]))
+                faulty[index] = quarantine_item(message, "decoder_fault", f"{type(error).__name__}: {error}"[:200])
         batch = read_batch(good, self._router, self._zone)
         batch.messages = messages
-        batch.quarantine += faulty
         batch.counts["decoder_fault"] += len(faulty)
         # Rows are traced to messages by position, and positions have moved.
         positions = {id(m): i for i, m in enumerate(messages)}
         batch.origin = np.array([positions[id(good[i])] for i in batch.origin], dtype=np.int64)
+        batch.faulty = [positions[id(good[i])] for i in batch.faulty]
+        for index, item in faulty.items():
+            batch.faulty.append(index)
+            batch.quarantine.append(item)
         return batch
+
+    def _looked_at(self, batch: Batch) -> Findings:
+        """Check the readings of a batch, once, however often it is stored."""
+        try:
+            return self._checks.look(batch.readings)
+        except Exception:
+            log.exception("checking readings failed unexpectedly; they are stored all the same")
+            return Findings()
 
     def _wait_to_retry(self, reason: str, retry_after_s: float | None, failures: int) -> None:
         if reason != self.error:
@@ -183,7 +198,7 @@ class Writer:
         delay_s = retry_after_s if retry_after_s is not None else self._backoff.delay_s(failures)
         self._abandoned.wait(delay_s)
 
-    def _store_batch(self, batch: Batch) -> None:
+    def _store_batch(self, batch: Batch, findings: Findings) -> None:
         refused: list[QuarantineItem] = []
         stored = 0
         if not batch.readings.empty:
@@ -198,14 +213,16 @@ class Writer:
         items = [*batch.quarantine, *refused]
         if items:
             self._state.quarantine(items)
+        if findings.events:
+            self._state.notice(findings.events)
         self._failpoint("before_ack")
         self._acknowledge(batch.messages)
         self._handoff.done(batch.messages)
-        self._count(batch, stored, batch.counts.total() + len(refused))
+        self._count(batch, stored, batch.counts.total() + len(refused), findings)
 
     # -- counting
 
-    def _count(self, batch: Batch, stored: int, quarantined: int) -> None:
+    def _count(self, batch: Batch, stored: int, quarantined: int, findings: Findings) -> None:
         flags = batch.readings["flags"].to_numpy()
         counts = Counter(
             {
@@ -215,6 +232,7 @@ class Writer:
                 "future": int(np.count_nonzero(flags & int(ReadingFlag.FUTURE))),
                 "out_of_range": int(np.count_nonzero(flags & int(ReadingFlag.OUT_OF_RANGE))),
                 **{f"quarantined.{reason}": n for reason, n in batch.counts.items()},
+                **{f"check.{code}": n for code, n in findings.counts.items()},
             }
         )
         self.totals.update(counts)

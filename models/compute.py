@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from core.corrections import Correction, in_force
@@ -14,7 +14,7 @@ from core.quantities import Period
 from core.store import State, Store
 from core.timebase import SLOT, day_bounds, day_of, slot_start
 from models import corrections as correcting
-from models import months, rows
+from models import meter_checks, months, rows
 from models.affected import affected, runs_of
 from models.derive import Derived, derive
 from models.points import NEEDED, PointSeries, part_of, point_series
@@ -117,7 +117,9 @@ class Compute:
                 start, end = correcting.readings_needed(applied, start, end)
             samples = split(self._store.readings(start, end, devices=devices, quantities=NEEDED, edges=True))
             for point in wanted:
-                found[point.id] = self._series(point, samples, grid, grids[point.id], own.get(point.id, ()))
+                series = self._series(point, samples, grid, grids[point.id], own.get(point.id, ()))
+                checked = meter_checks.meter_events(point, samples, grid)
+                found[point.id] = replace(series, events=(*series.events, *checked))
         return found
 
     def _grid_of_sums(self, grid: Grid, until: datetime, corrections: Sequence[Correction]) -> Grid:

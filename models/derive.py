@@ -11,7 +11,7 @@ import numpy as np
 from core.park import Park, Point
 from core.quality import Event, Reason
 from core.quantities import Scope
-from models import balance, plant, rollup, sensors
+from models import balance, meter_checks, plant, rollup, sensors
 from models.points import PointSeries
 from models.rollup import Periods
 from models.rows import Row
@@ -51,11 +51,21 @@ def derive(park: Park, points: Mapping[str, PointSeries], grid: Grid) -> Derived
         shown[point.id] = _with_faults(points[point.id], weather[point.id])
     for point in park.points:
         _derive_point(found, point, shown[point.id], days)
+    for point in park.by_role("pv"):
+        found.events.extend(meter_checks.stuck_power(point, points[point.id], _clipping_kw(park, point), sky, grid))
+    found.events.extend(meter_checks.children_events(park, points, grid))
     _derive_park(found, park, points, grid, days)
     made = plant.plant_of(park, _generation(park, points), weather, sky, grid)
     found.slots.extend(plant.slot_rows(park, made))
     found.days.extend(plant.day_rows(park, made, sky, grid, days))
     return found
+
+
+def _clipping_kw(park: Park, point: Point) -> float | None:
+    """Return the power at which the inverters of a PV point clip, in kW; None where nobody says."""
+    own = {a.id: a.ac_kw for a in park.arrays_of(point.id)}
+    rated = [d.rating_kw for d in point.devices if d.rating_kw]
+    return sum(own.values()) or max(rated, default=None)
 
 
 def _generation(park: Park, points: Mapping[str, PointSeries]) -> dict[str, SlotSeries]:

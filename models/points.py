@@ -83,7 +83,7 @@ def _weather_series(
             if channel or READING[quantity].kind is not Kind.GAUGE:
                 continue
             curve = power.profile(found.times_us, found.readings, gap_limit_us(part.device.interval_s, found.times_us))
-            means.setdefault(quantity, []).append(power.slot_mean(curve, grid.edges_us, _span(part.device)))
+            means.setdefault(quantity, []).append(power.slot_mean(curve, grid.edges_us, span_of(part.device)))
     gauges = {q: joined_means(means[q], grid.size) for q in WEATHER if q in means}
     best = max(gauges.values(), key=lambda g: float(g.coverage.sum()), default=None)
     events = tuple(_missing(best, point.id, grid, _first_us(parts)))
@@ -112,7 +112,7 @@ class _Device:
         self.device = device
         self.samples = samples
         self.grid = grid
-        self.span = _span(device)
+        self.span = span_of(device)
         self.sign = -1.0 if device.direction == "reversed" else 1.0
         self.events: list[Event] = []
 
@@ -234,7 +234,8 @@ def _missing(series: SlotSeries | None, entity: str, grid: Grid, first_us: int) 
     return events
 
 
-def _span(device: DeviceAssignment) -> tuple[int, int]:
+def span_of(device: DeviceAssignment) -> tuple[int, int]:
+    """Return when a device serves its point, half-open, in microseconds since 1970."""
     return (
         to_us(device.valid_from) if device.valid_from else _ALWAYS[0],
         to_us(device.valid_to) if device.valid_to else _ALWAYS[1],

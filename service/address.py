@@ -49,7 +49,9 @@ def running(park: Park) -> Address | None:
     return address
 
 
-def ask(address: Address, method: str, path: str, json: object = None, timeout_s: float = 600.0) -> requests.Response:
+def ask(
+    address: Address, method: str, path: str, json: object = None, timeout_s: float = 600.0, *, stream: bool = False
+) -> requests.Response:
     """Ask the running service; its refusals become our errors."""
     try:
         answer = requests.request(
@@ -58,6 +60,7 @@ def ask(address: Address, method: str, path: str, json: object = None, timeout_s
             timeout=timeout_s,
             headers={"Authorization": f"Bearer {address.token}"},
             json=json,
+            stream=stream,
         )
     except requests.RequestException as error:
         raise Retryable(f"the running service (process {address.pid}) does not answer: {error}") from error

@@ -8,14 +8,18 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 from core.errors import ConfigError, Rejected, Retryable
 from core.park import Park
 from core.park_file import load_park
-from service import commands, correct_command, logs, serving
+from core.text import Language
+from service import commands, correct_command, exporting, history, logs, serving
 
 EXIT_REJECTED, EXIT_CONFIG, EXIT_RETRY, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 2, 75, 70, 130
+
+LONGEST_LISTENING_S = 86_400
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -75,9 +79,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     _with_park(command, lambda a: commands.simulate(a.park, a.seed, a.interval, a.ledger, a.faults))
 
-    command = add("import", help="bring in readings from CSV or Parquet files")
-    command.add_argument("files", type=Path, nargs="+", metavar="FILE")
-    _with_park(command, lambda a: commands.bring_in(_load(a.park), a.files))
+    _history(add)
+
+    _quarantine(add("quarantine", help="messages that became no readings: list, show, read them again"))
+
+    command = add("discover", help="which devices publish on the broker, and what could stand in PARK.yaml?")
+    command.add_argument("--seconds", type=_seconds, default=60.0, metavar="S", help="how long to listen (default 60)")
+    _with_park(command, lambda a: commands.discover(_load(a.park), a.seconds))
 
     command = add("report", help="write the monthly net-zero report as PDF, XLSX and JSON")
     command.add_argument("--month", required=True, metavar="YYYY-MM")
@@ -102,12 +110,81 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _history(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add("import", help="bring in readings from CSV, XLSX or Parquet files")
+    command.add_argument("paths", type=Path, nargs="+", metavar="PARK.yaml FILE...")
+    command.add_argument("--mapping", type=Path, metavar="MAP.yaml", help="says what the files' columns are")
+    command.add_argument("--dry-run", action="store_true", help="say what would change, write nothing")
+    command.add_argument("--propose", action="store_true", help="print a mapping for FILE to begin with")
+    command.set_defaults(command=_import)
+
+    command = add("export", help="write series or readings as CSV or Parquet")
+    command.add_argument("--series", required=True, metavar="NAME[,NAME]")
+    command.add_argument("--scope", choices=exporting.SCOPES, default="park", help="default park")
+    command.add_argument("--entity", metavar="ID", help="one point, array or device; default all")
+    command.add_argument("--period", choices=("slot", "day", "month"), default="slot", help="default slot")
+    command.add_argument("--from", dest="first", type=_day, required=True, metavar="D", help="first local day")
+    command.add_argument("--to", dest="last", type=_day, required=True, metavar="D", help="last local day")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE", help="ends in .csv or .parquet")
+    _with_park(command, lambda a: history.export(_load(a.park), a))
+
+    command = add("archive", help="write the readings of closed months to files, one a month")
+    command.add_argument("--before", type=_day, required=True, metavar="D", help="months that ended by this local day")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+    command.add_argument("--delete", action="store_true", help="let the store forget what its file verifiably holds")
+    _with_park(command, lambda a: history.archive(_load(a.park), a.before, a.out, delete=a.delete))
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    if arguments.propose:
+        return history.propose(arguments.paths)
+    park, *files = arguments.paths
+    if not files:
+        raise ConfigError("import needs PARK.yaml and at least one file")
+    return history.bring_in(_load(park), files, arguments.mapping, dry_run=arguments.dry_run)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day; write it like 2026-10-01") from None
+
+
 def _with_park(command: argparse.ArgumentParser, work: Callable[[argparse.Namespace], int | None]) -> None:
     command.add_argument("park", type=Path, metavar="PARK.yaml")
     # The park comes first on the line although options were added before it.
     command._positionals._group_actions.sort(key=lambda action: action.dest != "park")  # noqa: SLF001 - argparse has no other way
     command._actions.sort(key=lambda action: (bool(action.option_strings), action.dest != "park"))  # noqa: SLF001 - the same
     command.set_defaults(command=work)
+
+
+def _quarantine(command: argparse.ArgumentParser) -> None:
+    command.add_argument("park", type=Path, metavar="PARK.yaml")
+    add = command.add_subparsers(title="what to do", required=True, metavar="list|show|replay").add_parser
+    action = add("list", help="what is kept, newest first, and how much of it for which reason")
+    action.add_argument("--limit", type=int, default=50, metavar="N", help="how many to show (default 50)")
+    _with_language(action)
+    action.set_defaults(command=lambda a: commands.quarantine_list(_load(a.park), a.limit, a.lang))
+    action = add("show", help="one message whole, why it is here, and what to do")
+    action.add_argument("id", type=int, metavar="ID")
+    _with_language(action)
+    action.set_defaults(command=lambda a: commands.quarantine_show(_load(a.park), a.id, a.lang))
+    action = add("replay", help="read them again, after a template or PARK.yaml was mended")
+    action.add_argument("--reason", metavar="CODE", help="only those of one reason")
+    action.add_argument("--id", type=int, metavar="N", help="only this one")
+    action.set_defaults(command=lambda a: commands.quarantine_replay(_load(a.park), a.reason, a.id))
+
+
+def _with_language(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--lang", type=Language, choices=list(Language), default=Language.EN, help="default en")
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= LONGEST_LISTENING_S:
+        raise argparse.ArgumentTypeError(f"between 0 and {LONGEST_LISTENING_S}")
+    return seconds
 
 
 def _service(command: argparse.ArgumentParser, work: Callable[[Park, str], None]) -> None:

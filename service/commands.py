@@ -1,4 +1,4 @@
-"""The commands that end: check, import, report, decode, simulate; and the demo."""
+"""The commands that end: check, report, decode, simulate; and the demo. Those about history are in history.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 import orjson
@@ -17,18 +17,24 @@ from core.errors import ConfigError
 from core.factors import factor_for
 from core.park import Park
 from core.park_file import load_park
+from core.text import Language
 from ingest.decode import decode as decode_message
-from ingest.files import ImportResult, import_files
+from ingest.discover import discover as listen
+from ingest.replay import ReplayResult, replay
 from ingest.router import Router
 from ingest.templates import load_template, load_templates
 from reports import monthly
 from reports.pdf import check_names
 from rules.library_file import load_rules
-from service import address
+from service import address, quarantine
 from service.demo import launch
 from service.demo import simulate as simulation
 from service.http import parse_month
+from service.progress import bar
 from service.runner import catch_up, opened
+from store.state import SqliteState
+
+T = TypeVar("T")
 
 
 def version() -> str:
@@ -77,25 +83,55 @@ def _secrets_missing(park: Park) -> list[str]:
     ]
 
 
-def bring_in(park: Park, files: list[Path]) -> int:
-    """Import files, through the running service where there is one."""
-    missing = [f for f in files if not f.is_file()]
-    if missing:
-        raise ConfigError(f"there is no file {missing[0]}")
+def quarantine_list(park: Park, limit: int, language: Language) -> int:
+    """Show what is in quarantine; it may be looked at while the service runs."""
+    print(_of_state(park, lambda state: quarantine.listed(state, park.zone, limit, language)) or quarantine.NOTHING)
+    return 0
+
+
+def quarantine_show(park: Park, number: int, language: Language) -> int:
+    """Show one message of the quarantine whole."""
+    item = _of_state(park, lambda state: state.quarantine_item(number))
+    if item is None:
+        raise ConfigError(f"there is no number {number} in quarantine", "`parkwatt quarantine PARK.yaml list` has them")
+    print(quarantine.shown(item, park.zone, language))
+    return 0
+
+
+def _of_state(park: Park, look: Callable[[SqliteState], T]) -> T | None:
+    """Look at the state file of a park; None where it has none yet."""
+    if not park.state.exists():
+        return None
+    state = SqliteState(park.state)
+    try:
+        return look(state)
+    finally:
+        state.close()
+
+
+def quarantine_replay(park: Park, reason: str | None, number: int | None) -> int:
+    """Read quarantined messages again, through the running service where there is one."""
     owner = address.running(park)
     if owner:
-        answer = address.ask(owner, "POST", "/api/v1/import", json=[str(f.resolve()) for f in files])
-        return _tell_import(answer.json())
-    with opened(park, SystemClock(), "", "ingest", "serve") as runtime:
-        result = import_files(park, runtime.store, runtime.state, files, runtime.clock, bar("importing"))
-        catch_up(runtime, bar("computing"))
-    return _tell_import(vars(result))
+        wanted = {"digest": park.digest, "reason": reason, "number": number}
+        answer = address.ask(owner, "POST", "/api/v1/quarantine/replay", json=wanted)
+        result = ReplayResult(**answer.json())
+    else:
+        with opened(park, SystemClock(), "", "ingest", "serve") as runtime:
+            result = replay(
+                park, runtime.store, runtime.state, runtime.clock, reason=reason, number=number, progress=bar("reading")
+            )
+            if result.readings:
+                catch_up(runtime, bar("computing"))
+    print(result.told())
+    return 1 if result.reasons or result.from_files else 0
 
 
-def _tell_import(result: dict[str, Any]) -> int:
-    shown = ImportResult(**result)  # the same fields, perhaps by way of JSON
-    print(shown.told())
-    return 1 if shown.rejected else 0
+def discover(park: Park, seconds: float) -> int:
+    """Listen on the park's broker and propose what could stand in PARK.yaml."""
+    print(f"# listening on {park.mqtt.host}:{park.mqtt.port} for {seconds:g} s", file=sys.stderr)
+    print(listen(park, seconds, SystemClock()).told())
+    return 0
 
 
 def report(park: Park, month: str, out: Path) -> int:
@@ -164,18 +200,15 @@ def demo(folder: Path, port: int, seed: int | None, interval_s: float) -> int:
     return 0
 
 
-def bar(what: str) -> Callable[[int, int], None]:
-    """Return a progress callback that draws one line on a terminal and stays quiet elsewhere."""
-    if not sys.stderr.isatty():
-        return lambda _done, _total: None
-
-    def draw(done: int, total: int) -> None:
-        share = done / total if total else 1.0
-        end = "\n" if done >= total else ""
-        sys.stderr.write(f"\r{what} {'#' * int(30 * share):<30} {100 * share:3.0f} % {end}")
-        sys.stderr.flush()
-
-    return draw
-
-
-__all__ = ["bar", "bring_in", "check", "decode", "demo", "report", "simulate", "version"]
+__all__ = [
+    "check",
+    "decode",
+    "demo",
+    "discover",
+    "quarantine_list",
+    "quarantine_replay",
+    "quarantine_show",
+    "report",
+    "simulate",
+    "version",
+]

@@ -15,7 +15,7 @@ from core.park_file import load_park
 from core.text import Language
 from dashboards.views.corrections import correction_view
 from service import address, corrections
-from service.commands import bar
+from service.progress import bar
 from service.runner import Runtime, opened
 from store.state import SqliteState
 

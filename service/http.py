@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from functools import cache
 from importlib import resources
@@ -18,8 +19,9 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from core.errors import ConfigError, Rejected, Retryable
 from core.frames import instant
@@ -29,7 +31,11 @@ from core.text import Language
 from core.timebase import day_bounds, month_of
 from dashboards import views
 from ingest.files import import_files
+from ingest.mapping import load_mapping
+from ingest.preview import preview_files
+from ingest.replay import replay
 from reports import monthly
+from service import exporting
 from service.http_corrections import Writers, corrections_router
 from service.metrics import ParkMetrics
 from service.runner import Runtime, catch_up
@@ -232,6 +238,24 @@ def _read(runtime: Runtime, fresh: Fresh) -> APIRouter:
         return {"quantity": quantity, "unit": DERIVED[quantity].unit, "scope": scope, "period": period,
                 "start": starts, **columns}  # fmt: skip
 
+    @router.get("/export", summary="Series or readings as CSV, streamed day by day")
+    def export(
+        series: Annotated[str, Query(description="names, separated by commas")],
+        first: Annotated[date, Query(alias="from", description="first local day")],
+        last: Annotated[date, Query(alias="to", description="last local day")],
+        scope: str = "park",
+        entity: str | None = None,
+        period: Period = Period.SLOT,
+    ) -> StreamingResponse:
+        names = [name.strip() for name in series.split(",") if name.strip()]
+        what = exporting.wanted(runtime.park, names, scope, entity, period, first, last)
+        name = f"parkwatt-{runtime.park.id}-{first}-{last}.csv"
+        return StreamingResponse(
+            exporting.csv_blocks(runtime.park, runtime.store, what),
+            media_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
     @router.get("/alerts", summary="Alerts that are firing, and with `since` also those that ended since")
     def alerts(lang: Language = Language.ZH, since: datetime | None = None) -> list[dict[str, Any]]:
         if since is not None and since.tzinfo is None:
@@ -330,16 +354,43 @@ def parse_month(text: str) -> tuple[int, int]:
 # -- changing
 
 
+class Replay(BaseModel):
+    """Which messages to read again, and the PARK.yaml that whoever asks has before them."""
+
+    digest: str
+    reason: str | None = None
+    number: int | None = None
+
+
 def _write(runtime: Runtime, token: str) -> APIRouter:
     router = APIRouter()
 
-    @router.post("/import", summary="Import reading files that lie on the service's own machine")
-    def bring_in(request: Request, files: list[Path]) -> dict[str, Any]:
+    def owned(request: Request) -> None:
         if request.headers.get("authorization") != f"Bearer {token}":
             raise HTTPException(401, "this needs the service's own token")
-        result = import_files(runtime.park, runtime.store, runtime.state, files, runtime.clock, None)
+
+    @router.post("/import", summary="Import reading files that lie on the service's own machine")
+    def bring_in(
+        request: Request, files: list[Path], mapping: Path | None = None, dry_run: bool = False
+    ) -> dict[str, Any]:  # Any: a JSON document
+        owned(request)
+        known = load_mapping(mapping) if mapping else None
+        where = (runtime.park, runtime.store, runtime.state, files, runtime.clock)
+        if dry_run:
+            return asdict(preview_files(*where, None, known))
+        result = import_files(*where, None, known)
         catch_up(runtime)
-        told: dict[str, Any] = vars(result)
-        return told
+        return asdict(result)
+
+    @router.post("/quarantine/replay", summary="Read quarantined messages again")
+    def read_again(request: Request, wanted: Replay) -> dict[str, Any]:
+        owned(request)
+        park = runtime.park
+        if wanted.digest != park.digest:
+            raise ConfigError("the running service was started with another PARK.yaml", "restart it, then replay")
+        result = replay(park, runtime.store, runtime.state, runtime.clock, reason=wanted.reason, number=wanted.number)
+        if result.readings:
+            catch_up(runtime)
+        return vars(result)
 
     return router

@@ -130,6 +130,17 @@ class EmbeddedStore:
         found["replaced_at"] = times_of(found["replaced_us"].to_numpy())
         return revisions_frame(found.loc[:, list(REVISION_COLUMNS)])
 
+    def drop_readings(self, start: datetime, end: datetime) -> None:
+        span = [micros(start), micros(end)]
+        with self._turn:
+            with self._file.writing() as cursor:
+                cursor.execute("DELETE FROM reading WHERE time_us >= ? AND time_us < ?", span)
+                self._failpoint("after_drop")
+            # What was the first or last of a series may be gone; an old answer until here is found out by the reader.
+            with self._file.reading() as cursor:
+                self._edges.load(cursor)
+        self._file.checkpoint()
+
     def compact(self, before: datetime) -> None:
         """Drop superseded rows from the UTC days that end at or before `before`, one durable step per day.
 

@@ -158,6 +158,11 @@ class InfluxStore:
         rows = rows[(rows["start"] >= start) & (rows["start"] < end)]
         return revisions_frame(rows.loc[:, list(REVISION_COLUMNS)])
 
+    def drop_readings(self, start: datetime, end: datetime) -> None:
+        conditions = " AND ".join([self._mine(), *_within(micros(start), micros(end))])
+        if start < end:
+            self._http.execute(f"DELETE FROM {influxql.name('reading')} WHERE {conditions}")  # noqa: S608 - quoted by influxql
+
     def compact(self, before: datetime) -> None:
         """Do nothing: InfluxDB tidies its own shards."""
 

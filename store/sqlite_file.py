@@ -29,12 +29,10 @@ _LASTING = {
 
 
 class SqliteFile:
-    """A connection that threads share by turns; what a `writing` block did is on disk when it ends, or undone.
+    """A connection that threads share by turns; what a `writing` block did is on disk when it ends, or undone."""
 
-    `schemas` are scripts, each of which takes the file from one version to the next; a new file runs through all.
-    """
-
-    def __init__(self, path: Path, schemas: Sequence[str]) -> None:
+    def __init__(self, path: Path, schema: Sequence[str]) -> None:
+        """Open a file; `schema` holds what brings it to version 1, from there to 2, and so on."""
         self.path = path
         self._lock = threading.RLock()
         self._closed = False
@@ -43,7 +41,7 @@ class SqliteFile:
         except sqlite3.Error as error:
             raise self._translated(error) from error
         try:
-            self._prepare(schemas)
+            self._prepare(schema)
         except BaseException:
             self._connection.close()
             raise
@@ -67,23 +65,24 @@ class SqliteFile:
             self._closed = True
             self._connection.close()
 
-    def _prepare(self, schemas: Sequence[str]) -> None:
-        version = len(schemas)
+    def _prepare(self, schema: Sequence[str]) -> None:
         with self._translating():
             self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
         with self.writing() as connection:
             (found,) = connection.execute("PRAGMA user_version").fetchone()
-            if found > version:
+            if found > len(schema):
                 raise ConfigError(
-                    f"{self.path} has version {found}, this program reads {version}", "use the newer program version"
+                    f"{self.path} has version {found}, this program reads {len(schema)}",
+                    "use the newer program version",
                 )
-            for schema in schemas[found:]:
+            for step in schema[found:]:
                 # executescript would commit first, and two processes may start at once.
-                for statement in filter(str.strip, schema.split(";")):
+                for statement in filter(str.strip, step.split(";")):
                     connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {version}")
+            if found < len(schema):
+                connection.execute(f"PRAGMA user_version = {len(schema)}")
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:

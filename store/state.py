@@ -7,6 +7,7 @@ leaves the marks alone and keeps its own list of what was settled; a mark is dir
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -24,7 +25,7 @@ from store.lease import ProcessId
 from store.rows import instant_of, micros
 from store.sqlite_file import SqliteFile
 
-SCHEMAS = ("state.sql", "corrections.sql")  # each takes a file from one version to the next
+NOTICED_KEPT = 10_000  # a device that contradicts itself all day must not fill the disk
 
 _ALERT_COLUMNS = (
     "fingerprint, active_us, rule, entity, severity, state, fired_us, resolved_us, last_sent_us, keep_firing_us, "
@@ -49,7 +50,9 @@ class SqliteState:
                 f"the folder of {path} cannot be made: {error}", "check the path under `state`"
             ) from error
         own = resources.files("store")
-        self._file = SqliteFile(path, [own.joinpath(name).read_text(encoding="utf-8") for name in SCHEMAS])
+        schema = own.joinpath("state.sql").read_text(encoding="utf-8")
+        steps = re.split(r"^-- version \d+$", schema, flags=re.MULTILINE)[1:]
+        self._file = SqliteFile(path, [*steps, own.joinpath("corrections.sql").read_text(encoding="utf-8")])
 
     def mark_dirty(self, pairs: Iterable[tuple[str, date]]) -> None:
         wanted = sorted(set(pairs))
@@ -73,6 +76,26 @@ class SqliteState:
             connection.executemany(
                 "INSERT INTO quarantine (received_us, topic, payload, reason, detail, device) VALUES (?, ?, ?, ?, ?, ?)",
                 rows,
+            )
+
+    def replayed(self, items: Sequence[QuarantineItem]) -> None:
+        rows = [(_optional(i.replayed_at), i.reason, i.detail, i.device, i.id) for i in items]
+        if not rows:
+            return
+        with self._file.writing() as connection:
+            connection.executemany(
+                "UPDATE quarantine SET replayed_us = ?, reason = ?, detail = ?, device = ? WHERE id = ?", rows
+            )
+
+    def notice(self, events: Sequence[Event]) -> None:
+        if not events:
+            return
+        with self._file.writing() as connection:
+            connection.executemany("INSERT OR REPLACE INTO noticed VALUES (?, ?, ?, ?, ?)", map(_event_row, events))
+            connection.execute(
+                "DELETE FROM noticed WHERE start_us < "
+                "(SELECT start_us FROM noticed ORDER BY start_us DESC LIMIT 1 OFFSET ?)",
+                [NOTICED_KEPT - 1],
             )
 
     def add_counts(self, counts: Mapping[str, int]) -> None:
@@ -104,7 +127,7 @@ class SqliteState:
             )
 
     def replace_events(self, entity: str, start: datetime, end: datetime, events: Sequence[Event]) -> None:
-        rows = [(e.entity, e.code, micros(e.start), micros(e.end), _written(e.params)) for e in events]
+        rows = [_event_row(e) for e in events]
         with self._file.writing() as connection:
             connection.execute(
                 "DELETE FROM event WHERE entity = ? AND start_us >= ? AND start_us < ?",
@@ -168,8 +191,10 @@ class SqliteState:
         with self._file.reading() as connection:
             rows = connection.execute(
                 "SELECT entity, code, start_us, end_us, params FROM event "
-                "WHERE start_us < ? AND (end_us > ? OR start_us >= ?) ORDER BY start_us, entity, code",
-                [last, first, first],
+                "WHERE start_us < ?1 AND (end_us > ?2 OR start_us >= ?2) UNION ALL "
+                "SELECT entity, code, start_us, end_us, params FROM noticed "
+                "WHERE start_us < ?1 AND (end_us > ?2 OR start_us >= ?2) ORDER BY start_us, entity, code",
+                [last, first],
             ).fetchall()
         return [Event(e, code, instant_of(a), instant_of(b), json.loads(params)) for e, code, a, b, params in rows]
 
@@ -196,14 +221,45 @@ class SqliteState:
             ).fetchall()
         return dict(rows)
 
-    def quarantined(self, limit: int = 100) -> list[QuarantineItem]:
+    def quarantined(
+        self, limit: int = 100, *, reason: str | None = None, before: int | None = None, waiting: bool = False
+    ) -> list[QuarantineItem]:
+        conditions = ["id < ?" if before is not None else "", "reason = ?" if reason is not None else ""]
+        conditions += ["replayed_us IS NULL" if waiting else ""]
+        where = " AND ".join(filter(None, conditions)) or "TRUE"
+        values = [v for v in (before, reason) if v is not None]
+        return self._quarantined(f"{where} ORDER BY id DESC LIMIT ?", [*values, max(0, limit)])
+
+    def quarantine_item(self, number: int) -> QuarantineItem | None:
+        return next(iter(self._quarantined("id = ?", [number])), None)
+
+    def _quarantined(self, where: str, values: Sequence[int | str]) -> list[QuarantineItem]:
         with self._file.reading() as connection:
             rows = connection.execute(
-                "SELECT received_us, topic, payload, reason, detail, device, id FROM quarantine "
-                "ORDER BY id DESC LIMIT ?",
-                [max(0, limit)],
+                "SELECT received_us, topic, payload, reason, detail, device, id, replayed_us FROM quarantine "  # noqa: S608 - our own conditions
+                f"WHERE {where}",
+                values,
             ).fetchall()
-        return [QuarantineItem(instant_of(row[0]), row[1], bytes(row[2]), *row[3:]) for row in rows]
+        return [
+            QuarantineItem(
+                instant_of(received),
+                topic,
+                bytes(payload),
+                reason,
+                detail,
+                device,
+                number,
+                replayed and instant_of(replayed),
+            )
+            for received, topic, payload, reason, detail, device, number, replayed in rows
+        ]
+
+    def quarantine_counts(self) -> dict[str, tuple[int, int]]:
+        with self._file.reading() as connection:
+            rows = connection.execute(
+                "SELECT reason, count(*), count(replayed_us) FROM quarantine GROUP BY reason ORDER BY 2 DESC, 1"
+            ).fetchall()
+        return {reason: (held - replayed, replayed) for reason, held, replayed in rows}
 
     def counts(self) -> dict[str, int]:
         with self._file.reading() as connection:
@@ -266,6 +322,10 @@ def _entries(connection: sqlite3.Connection, condition: str, values: list[int]) 
         )
         for number, made, content, undone, author, reason in rows
     ]
+
+
+def _event_row(event: Event) -> tuple[str, str, int, int, str]:
+    return event.entity, event.code, micros(event.start), micros(event.end), _written(event.params)
 
 
 def _written(params: Mapping[str, float | str]) -> str:

@@ -1,3 +1,4 @@
+-- version 1
 CREATE TABLE sequence (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO sequence VALUES ('mark', 0);
 -- ingest writes these
@@ -28,3 +29,11 @@ CREATE TABLE small_value (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROW
 CREATE TABLE config (digest TEXT PRIMARY KEY, text TEXT NOT NULL, loaded_us INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE lease (name TEXT PRIMARY KEY, pid INTEGER NOT NULL, born TEXT NOT NULL, taken_us INTEGER NOT NULL)
 WITHOUT ROWID;
+-- version 2
+ALTER TABLE quarantine ADD COLUMN replayed_us INTEGER;
+-- ingest writes this: what it noticed as the readings came, which no recomputing brings back
+CREATE TABLE noticed (
+    entity TEXT NOT NULL, code TEXT NOT NULL, start_us INTEGER NOT NULL, end_us INTEGER NOT NULL, params TEXT NOT NULL,
+    PRIMARY KEY (entity, code, start_us)
+) WITHOUT ROWID;
+CREATE INDEX noticed_by_start ON noticed (start_us);

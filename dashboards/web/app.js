@@ -85,6 +85,9 @@ function footer(meta) {
     facts.push(`${say("collector")} ${meta.collector.connected ? say("connected") : say("disconnected")}`);
     if (meta.collector.received !== undefined) facts.push(say("received")(Number(meta.collector.received).toLocaleString("en")));
     if (meta.collector.quarantined) facts.push(say("quarantined")(Number(meta.collector.quarantined).toLocaleString("en")));
+    for (const [code, count] of Object.entries(meta.collector.checks ?? {})) {
+      if (count) facts.push(`${say("checks")[code] ?? code} ${Number(count).toLocaleString("en")}`);
+    }
   }
   parts.push(h("p", {}, facts.join(" · ")));
   at("foot").replaceChildren(...parts.filter(Boolean));

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import pandas as pd
 
 from core.frames import READING_KEY, readings_frame
+from core.quality import Event
 from core.store import DirtyMark, QuarantineItem
 
 
@@ -34,6 +35,10 @@ class FakeStore:
             if key not in self.rows or self.rows[key]["received_at"] <= row["received_at"]:
                 self.rows[key] = row
 
+    def readings(self, start: datetime, end: datetime, **_: object) -> pd.DataFrame:
+        rows = self.all()
+        return rows[(rows["time"] >= start) & (rows["time"] < end)]
+
     def all(self) -> pd.DataFrame:
         return readings_frame(pd.DataFrame(list(self.rows.values()))) if self.rows else readings_frame()
 
@@ -45,8 +50,10 @@ class FakeState:
         self.marks: dict[tuple[str, date], int] = {}
         self.items: list[QuarantineItem] = []
         self.counted: Counter[str] = Counter()
+        self.noticed: list[Event] = []
         self.calls = calls if calls is not None else []
         self.failures: list[Exception] = []
+        self.small: dict[str, str] = {}
         self._seq = 0
 
     def mark_dirty(self, pairs: Iterable[tuple[str, date]]) -> None:
@@ -61,8 +68,18 @@ class FakeState:
         self.calls.append("quarantine")
         self.items += items
 
+    def notice(self, events: Sequence[Event]) -> None:
+        self.calls.append("notice")
+        self.noticed += events
+
     def add_counts(self, counts: Mapping[str, int]) -> None:
         self.counted.update(counts)
+
+    def set_value(self, key: str, value: str) -> None:
+        self.small[key] = value
+
+    def values(self, prefix: str) -> dict[str, str]:
+        return {k: v for k, v in self.small.items() if k.startswith(prefix)}
 
     def dirty(self) -> list[DirtyMark]:
         return [DirtyMark(d, day, seq) for (d, day), seq in sorted(self.marks.items(), key=lambda m: m[0][1])]

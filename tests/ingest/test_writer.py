@@ -16,6 +16,7 @@ from core.park import Park
 from core.store import QuarantineItem
 from ingest import batch
 from ingest.backoff import Backoff
+from ingest.checks import LiveChecks
 from ingest.handoff import Handoff, Received
 from ingest.router import Router
 from ingest.stranger_limit import StrangerLimit
@@ -47,6 +48,7 @@ class Bench:
             self._acknowledge,
             FastClock(NOW),
             self.calls.append,
+            LiveChecks(park),
             BatchLimits(age_s=0.05),
             Backoff(0.01, 0.02),
         )
@@ -274,3 +276,24 @@ def test_no_thread_is_left_behind(bench: Bench) -> None:
     assert bench.writer.alive
     bench.writer.stop()
     assert not bench.writer.alive
+
+
+def test_what_the_checks_notice_is_kept_before_the_acknowledgement_and_counted(bench: Bench) -> None:
+    bench.put(reading(0, 1.0))
+    bench.put(reading(0, 2.0))
+    bench.put(reading(0, 2.0))
+    bench.writer.start()
+    bench.finish()
+    bench.writer.stop()
+    assert bench.calls[-3:] == ["notice", "before_ack", "ack"]
+    (event,) = bench.state.noticed
+    assert (event.entity, event.code, event.params["before"], event.params["after"]) == ("grid", "conflict", 1.0, 2.0)
+    assert (bench.state.counted["ingest.check.conflict"], bench.state.counted["ingest.check.duplicate"]) == (1, 1)
+
+
+def test_a_fault_in_the_checks_costs_no_reading(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LiveChecks, "_order", lambda *_: 1 / 0)
+    bench.put(reading(0))
+    bench.writer.start()
+    bench.finish()
+    assert (len(bench.store.rows), bench.acked) == (1, [1])

@@ -41,6 +41,23 @@ def test_a_faulty_sensor_is_information(world) -> None:
     assert (alert.entity, alert.severity, alert.params["what"]) == ("weather", "info", "GHI/POA")
 
 
+def test_a_meter_that_contradicts_itself_and_a_late_clock_are_warnings(world) -> None:
+    engine = world.engine()
+    engine.evaluate(NOON)
+    assert world.history("meter_doubtful") == world.history("device_clock") == []
+    world.state.happened = [
+        Event("hall-a", "phase_mismatch", NOON - DAY, NOON, {"energy": 48.0, "share": "16.7 %"}),
+        Event("hall-b", "stale_time", NOON - DAY / 8, NOON - DAY / 8, {"device": "new-b", "hours": 30.0}),
+        Event("pv-a", "conflict", NOON - DAY / 8, NOON - DAY / 8, {"before": 1.0, "after": 2.0}),
+    ]
+    engine.evaluate(NOON)
+    doubtful, clock = world.open("meter_doubtful"), world.open("device_clock")
+    assert (doubtful.entity, doubtful.severity, doubtful.params["share"]) == ("hall-a", "warning", "16.7 %")
+    assert (clock.entity, clock.severity, clock.params["hours"]) == ("hall-b", "warning", 30.0)
+    engine.evaluate(NOON + 3 * DAY)
+    assert [world.history(r)[0].state for r in ("meter_doubtful", "device_clock")] == ["resolved", "resolved"]
+
+
 def test_replay_gives_past_events_their_own_time(world) -> None:
     at = NOON - 40 * DAY
     world.state.happened = [Event("hall-a", "replaced", at, at, {})]

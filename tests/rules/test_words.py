@@ -49,6 +49,8 @@ PARAMS: dict[str, dict[str, float | str]] = {
     "park_silent": {"since_at": "2026-11-13T02:05:00+00:00", "silent_minutes": 45.2},
     "meter_replaced": {"event_at": "2026-11-13T02:05:00+00:00", "before": 91234.5, "after": 2.0, "code": "replaced"},
     "sensor_fault": {"event_at": "2026-11-13T02:05:00+00:00", "what": "GHI/POA", "code": "sensor_fault"},
+    "meter_doubtful": {"event_at": "2026-11-12T16:00:00+00:00", "phase": "L2", "code": "phase_reversed"},
+    "device_clock": {"event_at": "2026-11-13T02:05:00+00:00", "hours": 30.0, "code": "stale_time"},
 }
 TITLES = {
     "deficit_day": (
@@ -80,6 +82,14 @@ TITLES = {
         "Hall A: the register jumped. Was the meter replaced?",
     ),
     "sensor_fault": ("气象站：传感器数据不可信（GHI/POA）", "Weather station: the sensor is not credible (GHI/POA)"),
+    "meter_doubtful": (
+        "A 馆：电表数据自相矛盾，疑似接线或变比有误",
+        "Hall A: the meter contradicts itself or its neighbours",
+    ),
+    "device_clock": (
+        "A 馆：设备时钟落后一天以上，读数记在了过去",
+        "Hall A: the device's clock is more than a day behind",
+    ),
 }
 ENTITIES = {
     "pv_below_expectation": "car-park",
@@ -87,6 +97,8 @@ ENTITIES = {
     "meter_silent": "pv-a",
     "meter_replaced": "hall-a",
     "sensor_fault": "weather",
+    "meter_doubtful": "hall-a",
+    "device_clock": "hall-a",
 }
 RULES = [r.id for r in library_rules()]
 

@@ -343,3 +343,33 @@ def test_new_series_of_several_threads_do_not_get_in_each_others_way(store, rows
     assert all(
         device.startswith(f"m{value:.0f}-") for device, value in zip(found["device"], found["value"], strict=True)
     )
+
+
+def test_dropped_readings_are_gone_and_their_neighbours_become_the_edges(store, rows):
+    store.append_readings(rows((-60, 1.0), (-30, 2.0), (0, 3.0), (30, 4.0)))
+    store.append_readings(rows((-30, 7.0), device="m2"))
+    store.drop_readings(START - HOUR / 2, START + HOUR / 2)
+    assert minutes(store.readings(*ALWAYS)) == [-60, 30]
+    assert minutes(store.readings(START, START, edges=True)) == [-60, 30]
+    assert store.latest()["value"].tolist() == [4.0]
+    assert store.info().readings == 2
+    store.append_readings(rows((-30, 2.0), (0, 3.0)))
+    assert store.readings(*ALWAYS)["value"].tolist() == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_dropping_an_empty_or_reversed_range_drops_nothing(store, rows):
+    store.append_readings(rows((0, 1.0)))
+    store.drop_readings(START, START)
+    store.drop_readings(START + HOUR, START)
+    store.drop_readings(START + HOUR, START + 2 * HOUR)
+    assert len(store.readings(*ALWAYS)) == 1
+
+
+def test_slots_outlive_the_readings_they_came_from(store, rows, slot_rows):
+    store.append_readings(rows((0, 1.0)))
+    store.write_slots(Period.SLOT, slot_rows(1.0, 2.0))
+    store.drop_readings(*ALWAYS)
+    assert store.readings(*ALWAYS).empty
+    assert store.latest().empty
+    assert store.info().first_reading is None
+    assert store.slots(Period.SLOT, *ALWAYS)["value"].tolist() == [1.0, 2.0]

@@ -7,7 +7,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -282,6 +285,54 @@ def test_a_path_that_cannot_be_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="folder of"):
         SqliteState(tmp_path / "file" / "state.sqlite")
+
+
+def test_a_file_of_version_1_is_brought_up_to_date_with_what_it_holds(path):
+    path.parent.mkdir()
+    first = resources.files("store").joinpath("state.sql").read_text().split("-- version 2")[0]
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(first + "PRAGMA user_version = 1;")
+        old.execute("INSERT INTO quarantine VALUES (7, 1000000, 't', x'7b', 'not_json', 'why', 'm1')")
+        old.commit()
+    state = SqliteState(path)
+    second = datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
+    assert state.quarantined() == [QuarantineItem(second, "t", b"{", "not_json", "why", "m1", 7, None)]
+    state.notice([Event("p", "conflict", second, second, {})])
+    state.close()
+    with closing(sqlite3.connect(path)) as reader:
+        assert reader.execute("PRAGMA user_version").fetchone() == (2,)
+        migrated = reader.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall()
+    fresh = path.with_name("fresh.sqlite")
+    SqliteState(fresh).close()
+    with closing(sqlite3.connect(fresh)) as reader:
+        assert reader.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall() == migrated
+
+
+def test_quarantine_is_chosen_by_reason_and_page_and_counted(state):
+    reasons = ["not_json", "bad_time", "not_json", "not_json"]
+    state.quarantine([QuarantineItem(NOW, f"t{n}", b"\x00", r) for n, r in enumerate(reasons)])
+    assert [i.topic for i in state.quarantined(reason="not_json")] == ["t3", "t2", "t0"]
+    assert [i.topic for i in state.quarantined(1, before=4)] == ["t2"]
+    first = state.quarantine_item(1)
+    state.replayed([replace(first, replayed_at=NOW), replace(state.quarantine_item(2), reason="wrong_type")])
+    assert state.quarantine_item(1) == replace(first, replayed_at=NOW)
+    assert state.quarantine_item(99) is None
+    assert [i.topic for i in state.quarantined(waiting=True, reason="not_json")] == ["t3", "t2"]
+    assert state.quarantine_counts() == {"not_json": (2, 1), "wrong_type": (1, 0)}
+    assert state.counts() == {"quarantined": 4}
+
+
+def test_noticed_events_outlive_a_recompute_and_stand_once(state, monkeypatch):
+    hour = timedelta(hours=1)
+    noticed = Event("p", "conflict", NOW, NOW, {"value": 2.0})
+    state.notice([noticed])
+    state.notice([noticed])
+    state.replace_events("p", NOW - hour, NOW + hour, [Event("p", "gap", NOW - hour, NOW, {})])
+    assert [e.code for e in state.events(NOW - hour, NOW + hour)] == ["gap", "conflict"]
+    assert state.events(NOW, NOW + hour)[0] == noticed
+    monkeypatch.setattr("store.state.NOTICED_KEPT", 3)
+    state.notice([Event("p", "conflict", NOW + n * hour, NOW + n * hour, {}) for n in range(1, 6)])
+    assert [e.start for e in state.events(NOW, NOW + 9 * hour)] == [NOW + n * hour for n in (3, 4, 5)]
 
 
 def test_a_newer_version_is_left_alone(path):

@@ -1,0 +1,89 @@
+"""Why a message is no reading, in words, and what a person can do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.text import Text
+
+
+@dataclass(frozen=True)
+class ReasonWords:
+    """One reason code of the quarantine."""
+
+    what: Text
+    advice: Text
+
+
+def _words(zh: str, en: str, zh_advice: str, en_advice: str) -> ReasonWords:
+    return ReasonWords(Text(zh=zh, en=en), Text(zh=zh_advice, en=en_advice))
+
+
+_CHECK_DEVICE = ("检查设备固件和设置", "Check the device's firmware and settings")
+_CHECK_TEMPLATE = (
+    "用 parkwatt decode 对照设备模板检查报文；修正模板后执行 quarantine replay",
+    "Hold the payload against the device's template with `parkwatt decode`; mend the template, then replay",
+)
+_MEND_FILE = ("修正文件后重新导入", "Mend the file and import it again")
+
+QUARANTINE_REASONS: dict[str, ReasonWords] = {
+    "unknown_device": _words(
+        "PARK.yaml 中没有这个设备",
+        "PARK.yaml has no such device",
+        "若是本园区的表计：用 parkwatt discover 查看，写入 PARK.yaml 后执行 quarantine replay；否则可忽略",
+        "If it is a meter of this park: see `parkwatt discover`, add it to PARK.yaml, then replay. If not, leave it",
+    ),
+    "unknown_topic": _words(
+        "没有设备模板使用此主题",
+        "no device of this park publishes on this topic",
+        "检查 mqtt.topics 和设备的主题设置；用 parkwatt discover 查看适用的模板",
+        "Check mqtt.topics and the device's topic; `parkwatt discover` shows which template fits",
+    ),
+    "empty": _words("报文为空", "the payload is empty", *_CHECK_DEVICE),
+    "too_large": _words("报文过大，未读取", "the payload is too large to be read", *_CHECK_DEVICE),
+    "not_json": _words("报文不是有效的 JSON", "the payload is not JSON", *_CHECK_DEVICE),
+    "wrong_shape": _words(
+        "报文结构与模板不符", "the payload is built otherwise than the template says", *_CHECK_TEMPLATE
+    ),
+    "no_readings": _words("报文中没有模板认识的量", "the payload holds nothing the template knows", *_CHECK_TEMPLATE),
+    "no_time_in_list": _words(
+        "列表中的对象缺少各自的时间", "an object of a list lacks a time of its own", *_CHECK_DEVICE
+    ),
+    "bad_time": _words(
+        "时间无法识别",
+        "the time means nothing",
+        "给设备校时，时间应带时区偏移",
+        "Set the device's clock; a time needs its offset from UTC",
+    ),
+    "implausible_time": _words("时间不可能", "the time cannot be", *_MEND_FILE),
+    "bad_channel": _words(
+        "通道名无效",
+        "the name of a channel is none",
+        "通道名用 1 至 16 个小写字母、数字、- 或 _",
+        "Name channels with 1 to 16 small letters, digits, - or _",
+    ),
+    "non_finite": _words("数值为无穷大或 NaN", "a value is infinite or NaN", *_CHECK_DEVICE),
+    "wrong_type": _words("数值不是数字", "a value is no number", *_CHECK_TEMPLATE),
+    "rejected": _words(
+        "存储拒绝此数据",
+        "the store refuses the reading",
+        "查看详情；处理后执行 quarantine replay",
+        "See the detail; replay once its cause is gone",
+    ),
+    "decoder_fault": _words(
+        "程序解码出错",
+        "the program failed on it",
+        "请将此报文报告给开发者；更新程序后执行 quarantine replay",
+        "Report it with this payload; replay after an update",
+    ),
+    "bad_value": _words("单元格不是有限数字", "a cell holds no finite number", *_MEND_FILE),
+    "unnamed": _words("该行缺少设备或量", "a row has no device or no quantity", *_MEND_FILE),
+    "broken_line": _words("该行无法解析", "a line cannot be parsed", *_MEND_FILE),
+}
+
+_UNKNOWN = _words("未知原因", "no words for this reason", "查看详情", "See the detail")
+
+
+def quarantine_reason(code: str) -> ReasonWords:
+    """Return what a reason code means."""
+    return QUARANTINE_REASONS.get(code, _UNKNOWN)
