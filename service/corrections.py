@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from core.corrections import LONGEST, OF_READINGS, Correction, Entry, Kind, concerned, in_force, placed, read, undoing
+from core.errors import ConfigError
 from core.frames import instant
 from core.timebase import days_between
+from ingest.archive_file import DROPPED
 from models.corrections import readings_needed
 from models.points import NEEDED
 from service.runner import Runtime, catch_up
@@ -28,10 +30,22 @@ def add(runtime: Runtime, given: Mapping[str, Any], progress: Progress | None = 
     with runtime.working:
         now = runtime.clock.now()
         correction = placed(read(given), runtime.park, now)
+        _refuse_archived(runtime, correction)
         runtime.state.mark_dirty(_affected(runtime, correction))
         entry = runtime.state.add_correction(correction, now)
     catch_up(runtime, progress)
     return entry
+
+
+def _refuse_archived(runtime: Runtime, correction: Correction) -> None:
+    """Refuse a stretch whose readings have left the store: its figures would be computed from nothing."""
+    start, end = correction.stretch
+    for span in filter(None, runtime.state.values(DROPPED).values()):
+        first, last = (datetime.fromtimestamp(int(us) / 1e6, UTC) for us in span.split())
+        if start < last and end > first:
+            raise ConfigError(
+                "the readings of this stretch were archived and have left the store", "import the archived files first"
+            )
 
 
 def undo(runtime: Runtime, number: int, given: Mapping[str, Any], progress: Progress | None = None) -> Entry:

@@ -22,7 +22,7 @@ def blocks(document: str, language: str) -> list[str]:
 
 
 def test_the_guide_s_park_is_a_valid_one() -> None:
-    (text,) = blocks("docs/guide.md", "yaml")
+    text = blocks("docs/guide.md", "yaml")[0]
     assert len(parse_park(text.encode()).points) == 4
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
+from core.errors import ConfigError
 from core.quantities import Period
 from core.text import Language
 from reports import monthly
@@ -224,3 +225,14 @@ def test_the_command_goes_through_the_service_that_owns_the_park(runtime: Runtim
     assert "undone by Li Wei" in capsys.readouterr().out
     assert main(["correct", path, "undo", "1", *SIGN]) == 2
     assert "undone already" in capsys.readouterr().err
+
+
+def test_what_was_archived_away_cannot_be_corrected(runtime: Runtime) -> None:
+    september = [datetime(2026, month, 30, 16, tzinfo=UTC).timestamp() * 1e6 for month in (8, 9)]
+    runtime.state.set_value("archive/dropped/2026-09", "{:.0f} {:.0f}".format(*september))
+    late = RATIO | {"start": "2026-09-29", "end": "2026-10-05"}
+    with pytest.raises(ConfigError, match="were archived and have left the store"):
+        corrections.add(runtime, late)
+    assert runtime.state.corrections() == []
+    runtime.state.set_value("archive/dropped/2026-09", "")
+    assert corrections.add(runtime, late).id == 1
