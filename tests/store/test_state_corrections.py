@@ -62,7 +62,7 @@ def test_a_file_from_before_corrections_is_taken_further(tmp_path: Path) -> None
     old = sqlite3.connect(path)
     old.executescript(resources.files("store").joinpath("state.sql").read_text(encoding="utf-8"))
     old.execute("INSERT INTO small_value VALUES ('k', 'v')")
-    old.execute("PRAGMA user_version = 1")
+    old.execute("PRAGMA user_version = 2")
     old.commit()
     old.close()
     for _ in range(2):
