@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from functools import cache
 from pathlib import Path
-
-import typst
 
 from core.errors import ConfigError, Problem
 from core.park import Park
 from core.text import Language
 from reports.characters import FONTS, shown_characters
 from reports.report import MonthlyReport
+from reports.typesetting import typeset
 from reports.view import texts, unbroken, view
 
 FOLDER = Path(__file__).parent
@@ -27,20 +24,7 @@ def pdf_bytes(report: MonthlyReport, language: Language, digest: str) -> bytes:
     """
     data = unbroken(view(report, language, digest))
     _check(texts(data))
-    content = typst.compile(
-        TEMPLATES / "report.typ",
-        root=TEMPLATES,
-        font_paths=_fonts(),
-        ignore_system_fonts=True,
-        sys_inputs={"data": json.dumps(data, ensure_ascii=False, allow_nan=False)},
-        timestamp=int(report.scope.generated_at.timestamp()),
-    )
-    return bytes(content)
-
-
-@cache
-def _fonts() -> typst.Fonts:
-    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[FONTS])
+    return typeset(TEMPLATES / "report.typ", FONTS, data, int(report.scope.generated_at.timestamp()))
 
 
 def check_characters(report: MonthlyReport) -> None:

@@ -15,7 +15,7 @@ from core.errors import ConfigError, Rejected, Retryable
 from core.park import Park
 from core.park_file import load_park
 from core.text import Language
-from service import commands, correct_command, exporting, history, logs, serving
+from service import commands, correct_command, exporting, history, logs, memory, serving
 
 EXIT_REJECTED, EXIT_CONFIG, EXIT_RETRY, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 2, 75, 70, 130
 
@@ -25,6 +25,7 @@ LONGEST_LISTENING_S = 86_400
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
     arguments = _parser().parse_args(argv)
+    memory.be_frugal()
     logs.set_up(json_lines=arguments.log_json, level="DEBUG" if arguments.debug else "INFO")
     try:
         return arguments.command(arguments) or 0

@@ -37,6 +37,7 @@ from ingest.replay import replay
 from reports import monthly
 from service import exporting
 from service.http_corrections import Writers, corrections_router
+from service.memory import give_back
 from service.metrics import ParkMetrics
 from service.runner import Runtime, catch_up
 from service.security import Gate
@@ -302,6 +303,7 @@ class Reports:
                     now = runtime.clock.now()
                     built = monthly.build(runtime.park, runtime.store, runtime.state, year, month, now, runtime.say)
                 files = monthly.write(built, self._folder)
+                give_back()
                 self._written[year, month] = (runtime.clock.monotonic_s(), files)
         return next(file for file in files if file.name.endswith(f".{name}"))
 

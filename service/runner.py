@@ -26,6 +26,7 @@ from models.compute import Compute
 from rules.engine import RuleEngine
 from rules.notify.pipeline import Notifier
 from rules.words import speaker
+from service.memory import give_back
 from store.opening import open_store
 from store.state import SqliteState
 
@@ -170,3 +171,4 @@ def catch_up(runtime: Runtime, progress: Callable[[int, int], None] | None = Non
         first = runtime.store.info().first_reading
         if first is not None:
             RuleEngine(runtime.park, runtime.store, runtime.state).replay(first, now)
+    give_back()
