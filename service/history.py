@@ -17,7 +17,7 @@ from ingest.mapping import load_mapping
 from ingest.preview import Preview, SeriesPreview, preview_files
 from ingest.propose import propose as proposed
 from service import address, archiving, exporting
-from service.progress import bar
+from service.progress import bar, interruptible
 from service.runner import catch_up, opened
 
 _BLOCK = 1 << 16
@@ -50,14 +50,12 @@ def bring_in(park: Park, files: list[Path], mapping_file: Path | None, *, dry_ru
             print(preview_files(*where, bar("comparing"), mapping).told())
             return 0
         try:
-            result = import_files(*where, bar("importing"), mapping)
-            catch_up(runtime, bar("computing"))
-        except (KeyboardInterrupt, RuntimeError) as error:
-            # DuckDB makes an error of its own of a Ctrl-C that meets it in a query.
-            if isinstance(error, RuntimeError) and "interrupt" not in str(error).lower():
-                raise
+            with interruptible() as watching:
+                result = import_files(*where, watching(bar("importing")), mapping)
+                catch_up(runtime, watching(bar("computing")))
+        except KeyboardInterrupt:
             print("\ninterrupted; what was stored is whole. Run the same command again to bring in the rest.")
-            raise KeyboardInterrupt from error
+            raise
     return _tell_import(vars(result))
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 def bar(what: str) -> Callable[[int, int], None]:
@@ -18,3 +21,28 @@ def bar(what: str) -> Callable[[int, int], None]:
         sys.stderr.flush()
 
     return draw
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[Callable[[int, int], None]], Callable[[int, int], None]]]:
+    """Yield what makes a progress callback raise KeyboardInterrupt after a Ctrl-C.
+
+    A Ctrl-C that meets a library's own callback is swallowed there; at the next step of the work it is raised.
+    """
+    asked = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: asked.set())
+
+    def watching(progress: Callable[[int, int], None]) -> Callable[[int, int], None]:
+        def step(done: int, total: int) -> None:
+            progress(done, total)
+            if asked.is_set():
+                raise KeyboardInterrupt
+
+        return step
+
+    try:
+        yield watching
+        if asked.is_set():
+            raise KeyboardInterrupt
+    finally:
+        signal.signal(signal.SIGINT, before)
