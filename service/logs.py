@@ -41,7 +41,7 @@ def set_up(*, json_lines: bool = False, level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if json_lines else LineFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("apscheduler", "uvicorn.error", "uvicorn.access", "matplotlib", "fontTools", "urllib3", "amqtt"):
+    for noisy in ("apscheduler", "uvicorn.error", "uvicorn.access", "urllib3", "amqtt"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
