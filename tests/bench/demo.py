@@ -1,13 +1,7 @@
-"""Speed and memory of the demo park, on this machine: `make bench`. Prints a table and writes bench.json.
-
-Never part of the tests: machines are noisy. Times are medians; `goal` is what the project wants.
-"""
+"""Speed and memory of the demo park: `make bench ARGS=demo`."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import shutil
 import signal
 import statistics
@@ -17,24 +11,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import requests
 
+from tests.bench.row import Row
 from tests.conftest import free_port
-
-
-@dataclass
-class Row:
-    """One figure."""
-
-    name: str
-    value: float
-    unit: str
-    goal: float | None = None
-    peer: str | None = None
-    ratio: float | None = None
 
 
 @contextmanager
@@ -116,20 +98,3 @@ def measure() -> list[Row]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return rows
-
-
-def main() -> None:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("bench.json"))
-    arguments = parser.parse_args()
-    rows = measure()
-    print(f"{os.cpu_count()} cores")
-    for row in rows:
-        verdict = "" if row.goal is None else ("holds" if row.value <= row.goal else "MISSED")
-        print(f"{row.name:55} {row.value:10.1f} {row.unit:5} goal {row.goal or '-':>6} {verdict}")
-    arguments.out.write_text(json.dumps([asdict(r) for r in rows], indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""kill -9 of the whole service at named points while the simulator publishes: `make torture`.
+"""kill -9 of the whole service at named points while the simulator publishes: `make torture ARGS=kills`.
 
 The simulator keeps its own ledger of what the broker acknowledged. Afterwards every reading of the ledger must be in
 the store exactly once, and the store may hold nothing that was never sent.
@@ -6,7 +6,6 @@ the store exactly once, and the store may hold nothing that was never sent.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import os
 import random
@@ -33,6 +32,7 @@ from tests.conftest import free_port
 
 PLACES = ("after_mark", "after_insert", "after_commit", "before_ack")
 REGISTERS = {"energy_import_kwh": "import_kwh", "energy_export_kwh": "export_kwh"}
+KILLS = 50
 ROUND_S = 90.0
 DRAIN_S = 8.0
 
@@ -149,27 +149,18 @@ def compare(folder: Path, result: Result) -> None:
     result.invented += sum(1 for k, v in found.items() if k in sent and abs(sent[k] - v) > 1e-6 * max(1.0, abs(v)))
 
 
-def main() -> int:
-    """Torture at every place and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--place", choices=PLACES, action="append")
-    arguments = parser.parse_args()
+def run(share: float, seed: int) -> bool:
+    """Kill at every place and print the table."""
     print(
         f"{'killed at':14}{'times':>6}{'published':>11}{'acknowledged':>14}{'readings stored':>17}{'lost':>6}{'invented':>10}"
     )
-    failed = False
-    for place in arguments.place or PLACES:
-        r = torture(place, arguments.kills, arguments.seed)
+    held = True
+    for place in PLACES:
+        r = torture(place, max(1, round(KILLS * share)), seed)
         print(
             f"{r.place:14}{r.kills:6}{r.published:11}{r.acknowledged:14}{r.stored:17}{r.lost:6}{r.invented:10}",
             flush=True,
         )
         print("".join(f"  {line}\n" for line in r.wrong[:5]), end="")
-        failed |= bool(r.lost or r.invented)
-    return int(failed)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        held &= not (r.lost or r.invented)
+    return held
