@@ -15,7 +15,6 @@ import pandas as pd
 from core.quality import ReadingFlag
 from core.store import QuarantineItem
 from ingest.decode import MAX_PAYLOAD_BYTES, Row, decode_message, rows_frame
-from ingest.device_time import microseconds
 from ingest.handoff import Received
 from ingest.router import Router, Unrouted
 
@@ -67,7 +66,7 @@ def read_batch(messages: Sequence[Received], router: Router, zone: ZoneInfo) -> 
         if found:
             rows += result.rows
             devices += [route.device] * found
-            received_us += [microseconds(message.received_at)] * found
+            received_us += [message.received_us] * found
             origin += [index] * found
     readings = rows_frame(rows, devices, received_us)
     return Batch(messages, readings, np.array(origin, np.int64), quarantine, faulty, counts)

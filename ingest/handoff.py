@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 HIGH_WATER_MESSAGES = 20_000
 HIGH_WATER_BYTES = 64 << 20
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Received(NamedTuple):
-    """A message as it came. `epoch` counts connections: an acknowledgement is only valid on its own one."""
+    """A message as it came, `received_us` after 1970 UTC.
+
+    `epoch` counts connections: an acknowledgement is only valid on its own one.
+    """
 
     topic: str
     payload: bytes
-    received_at: datetime
+    received_us: int
     mid: int
     qos: int
     epoch: int
+
+    @property
+    def received_at(self) -> datetime:
+        """When it came."""
+        return _EPOCH + timedelta(microseconds=self.received_us)
 
 
 class Handoff:
@@ -37,13 +46,13 @@ class Handoff:
         self._high_bytes = high_water_bytes
         self._put = self._put_bytes = 0
         self._done = self._done_bytes = 0
-        self.last_received_at: datetime | None = None
+        self._last: Received | None = None
 
     def put(self, messages: list[Received]) -> None:
         """Hand messages over, one or more; never blocks."""
         self._put += len(messages)
         self._put_bytes += sum(len(m.payload) for m in messages)
-        self.last_received_at = messages[-1].received_at
+        self._last = messages[-1]
         self._queue.put(messages)
 
     def take(self, timeout_s: float) -> list[Received]:
@@ -61,6 +70,11 @@ class Handoff:
         """Say that these were stored."""
         self._done += len(messages)
         self._done_bytes += sum(len(m.payload) for m in messages)
+
+    @property
+    def last_received_at(self) -> datetime | None:
+        """When the last one came."""
+        return self._last.received_at if self._last else None
 
     @property
     def received(self) -> int:

@@ -18,6 +18,7 @@ from core.park import Park
 from core.store import QuarantineItem, State, Store
 from ingest.appending import append_what_fits
 from ingest.batch import quarantine_item, read_batch, touched
+from ingest.device_time import microseconds
 from ingest.handoff import Received
 from ingest.router import Router
 from ingest.templates import load_templates
@@ -104,7 +105,7 @@ def _read(
     """Return what became of every item, and how many readings of it are stored."""
     if not items:
         return []
-    messages = [Received(i.topic, i.payload, i.received_at, 0, 0, 0) for i in items]
+    messages = [Received(i.topic, i.payload, microseconds(i.received_at), 0, 0, 0) for i in items]
     try:
         batch = read_batch(messages, router, park.zone)
     except Exception as error:

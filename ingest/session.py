@@ -25,6 +25,7 @@ from core.clock import Clock
 from core.errors import ConfigError
 from core.park import Broker, secret
 from ingest.backoff import Backoff
+from ingest.device_time import microseconds
 from ingest.handoff import Handoff, Received
 from ingest.wire import Wire
 
@@ -32,7 +33,6 @@ log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 10.0
 TICK_S = 0.5
-READ_BURST = 200  # packets read before acknowledgements get their turn
 SUCCESS = MQTTErrorCode.MQTT_ERR_SUCCESS
 
 
@@ -56,7 +56,7 @@ class Session:
         self._backoff = backoff or Backoff()
         self._password = password_of(broker)
         self._tls = tls_of(broker) if broker.tls else None
-        self._acks: deque[Received] = deque()
+        self._acks: deque[list[Received]] = deque()
         self._late: dict[int, Received] = {}
         self._burst: list[Received] = []
         self._wake_read, self._wake_write = socket.socketpair()
@@ -67,7 +67,6 @@ class Session:
         self._paused = threading.Event()
         self._failures = 0
         self._epoch = 0
-        self._arrived = 0
         self._callback_error: Exception | None = None
         self._up = False
         self._error: str | None = None
@@ -109,7 +108,7 @@ class Session:
 
     def acknowledge(self, messages: Sequence[Received]) -> None:
         """Tell the broker that these are ours now."""
-        self._acks.extend(m for m in messages if m.qos > 0)
+        self._acks.append([m for m in messages if m.qos > 0])
         self._wake()
 
     def _wake(self) -> None:
@@ -148,6 +147,7 @@ class Session:
             return
         # A new epoch: packet ids of the last connection mean nothing on this one.
         self._epoch += 1
+        self._burst = []  # read, but not handed over before the line broke: the broker brings it again
         client = self._client()
         try:
             client.connect(self._broker.host, self._broker.port, self._broker.keepalive_s)
@@ -217,7 +217,7 @@ class Session:
         poller = select.poll()
         poller.register(self._wake_read, select.POLLIN)
         poller.register(line, (select.POLLIN if reading else 0) | (select.POLLOUT if client.want_write() else 0))
-        buffered = reading and (client.has_read_ahead or (isinstance(line, ssl.SSLSocket) and line.pending() > 0))
+        buffered = reading and isinstance(line, ssl.SSLSocket) and line.pending() > 0
         ready = dict(poller.poll(0 if buffered else TICK_S * 1000))
         if self._wake_read.fileno() in ready:
             self._wake_read.recv(65536)
@@ -229,30 +229,26 @@ class Session:
             self._read(client)
 
     def _read(self, client: Wire) -> None:
-        """Read until nothing more has come, and hand it over at once: paho reads one packet per call."""
-        for _ in range(READ_BURST):
-            before = self._arrived
-            if client.loop_read() != SUCCESS or self._arrived == before:
+        """Read what has come, and hand it over at once."""
+        client.read_ahead()
+        now_us = microseconds(self._clock.now())
+        while True:
+            if not self._late:
+                self._burst += client.messages(now_us + len(self._burst), self._epoch)
+            if not client.wants_paho or client.loop_read() != SUCCESS:
                 break
         burst, self._burst = self._burst, []
         if burst:
             self._handoff.put(burst)
 
     def _send_acks(self, client: Wire) -> None:
-        if not self._acks:
-            return
-        with client.together():
-            while self._acks and client.socket() is not None:
-                self._send_ack(client, self._acks.popleft())
-
-    def _send_ack(self, client: Wire, message: Received) -> None:
-        if message.epoch == self._epoch:
-            client.ack(message.mid, message.qos)
-        else:
-            # Its connection is gone and its packet id may belong to another message by now. Remembered until the
-            # broker brings it again: otherwise a backlog that overfills us would be stored from its start on every
-            # connection, and never end.
-            self._late[message.mid] = message
+        while self._acks and client.socket() is not None:
+            messages = self._acks.popleft()
+            client.acknowledge([m.mid for m in messages if m.epoch == self._epoch])
+            # Of another connection: that one is gone, and the packet id may belong to another message by now.
+            # Remembered until the broker brings it again: otherwise a backlog that overfills us would be stored from
+            # its start on every connection, and never end.
+            self._late |= {m.mid: m for m in messages if m.epoch != self._epoch}
 
     def _wait_until_drained(self) -> None:
         while not self._handoff.drained and not self._stopping.wait(TICK_S / 10):
@@ -302,7 +298,6 @@ class Session:
         self._up = False
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-        self._arrived += 1
         try:
             self._take(message)
         except Exception as error:  # noqa: BLE001 - raised again by the thread, outside of paho
@@ -314,11 +309,11 @@ class Session:
             topic = message.topic
         except UnicodeDecodeError:
             topic = "\N{REPLACEMENT CHARACTER}"
-        now = self._clock.now()
-        received = Received(topic, bytes(message.payload), now, message.mid, message.qos, self._epoch)
+        now_us = microseconds(self._clock.now())
+        received = Received(topic, bytes(message.payload), now_us, message.mid, message.qos, self._epoch)
         late = self._late.pop(message.mid, None) if message.qos else None
         if late is not None and message.dup and (late.topic, late.payload) == (received.topic, received.payload):
-            self._acks.append(received)  # stored already
+            self._acks.append([received])  # stored already
         else:
             self._burst.append(received)
 

@@ -20,6 +20,7 @@ from core.park import Park
 from ingest.broker import _mosquitto_hash
 from ingest.collector import Collector
 from ingest.handoff import Handoff, Received
+from ingest.wire import Wire
 from tests.conftest import Mosquitto, accepts, free_port, need, wait_for
 from tests.ingest.fakes import FakeState, FakeStore
 
@@ -228,14 +229,14 @@ def test_acknowledgements_of_an_older_connection_are_dropped(
     running = run(at(small_park, mosquitto.port)).connected()
     session = running.collector._session
     sent: list[int] = []
-    real = mqtt.Client.ack
+    real = Wire.acknowledge
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mqtt.Client, "ack", lambda self, mid, qos: (sent.append(mid), real(self, mid, qos))[1])
+        patch.setattr(Wire, "acknowledge", lambda self, mids: (sent.extend(mids), real(self, mids))[1])
         publish(publisher, 1)
         wait_for(lambda: sent)
         old = len(sent)
-        session.acknowledge([Received("t", b"", datetime.now(UTC), 77, 1, session._epoch - 1)])
-        session.acknowledge([Received("t", b"", datetime.now(UTC), 78, 0, session._epoch)])
+        session.acknowledge([Received("t", b"", 0, 77, 1, session._epoch - 1)])
+        session.acknowledge([Received("t", b"", 0, 78, 0, session._epoch)])
         publish(publisher, 1, first=1)
         wait_for(lambda: len(sent) > old)
     assert 77 not in sent
@@ -246,15 +247,16 @@ def test_survives_an_exception_nobody_foresaw(
     mosquitto: Mosquitto, small_park: Park, publisher: mqtt.Client, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = run(at(small_park, mosquitto.port)).connected()
-    take = type(running.collector._session)._take
+    messages = Wire.messages
     faults = [RuntimeError("unforeseen")]
 
-    def faulty(self: object, message: object) -> None:
-        if faults:
+    def faulty(self: Wire, received_us: int, epoch: int) -> list[Received]:
+        found = messages(self, received_us, epoch)
+        if found and faults:
             raise faults.pop()
-        take(self, message)
+        return found
 
-    monkeypatch.setattr(type(running.collector._session), "_take", faulty)
+    monkeypatch.setattr(Wire, "messages", faulty)
     exchange = type(running.collector._session)._exchange
     broken = [RuntimeError("unforeseen")]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import paho.mqtt.client as mqtt
 import pytest
 
+from ingest.handoff import Received
 from ingest.wire import Wire
 
 
@@ -61,7 +62,7 @@ def test_a_hundred_packets_are_read_with_one_call() -> None:
         client.loop_read()
     assert [(n, n) for n in range(1, 101)] == found
     assert line.reads == 1
-    assert not client.has_read_ahead
+    assert not client.wants_paho
 
 
 def test_a_packet_larger_than_what_is_read_ahead() -> None:
@@ -73,12 +74,76 @@ def test_a_packet_larger_than_what_is_read_ahead() -> None:
     assert found == [300_000, 1]
 
 
+def read(client: Wire, line: Line) -> list[Received]:
+    """Everything the line holds, as a session reads it."""
+    found: list[Received] = []
+    client.on_message = lambda _c, _u, m: found.append(Received(m.topic, bytes(m.payload), 0, m.mid, m.qos, 9))
+    while line.incoming:
+        client.read_ahead()
+        while True:
+            found += client.messages(1_000_000 + len(found), 9)
+            if not client.wants_paho or client.loop_read() != mqtt.MQTT_ERR_SUCCESS:
+                break
+    return found
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 1 << 20])
+def test_messages_are_the_same_however_the_line_cuts_them(step: int) -> None:
+    sizes = [0, 1, 120, 121, 122, 123, 124, 16_380, 16_381, 3]
+    stream = b"".join(publication(n + 1, b"p" * size) for n, size in enumerate(sizes))
+    stream += b"\x30\x03\x00\x01t" + b"\xd0\x00" + b"\x3b\x06\x00\x01u\x00\x63!"
+    line = Line(stream)
+    client = wired(line)
+    give = line.recv
+    line.recv = lambda size: give(min(size, step))
+    found = read(client, line)
+    assert [(n + 1, size) for n, size in enumerate(sizes)] == [(m.mid, len(m.payload)) for m in found[:10]]
+    assert (found[10].topic, found[10].payload, found[10].mid, found[10].qos) == ("t", b"", 0, 0)
+    assert (found[11].topic, found[11].payload, found[11].mid, found[11].qos) == ("u", b"!", 99, 1)
+    assert [1_000_000 + n for n in range(12)] == [m.received_us for m in found]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        b"\x32\x04\x00\x09t\x00",  # a topic longer than the packet
+        b"\x32\x05\x00\x01t\x00\x00",  # packet id 0
+        b"\x32\x04\x00\x00\x00\x01",  # no topic
+        b"\x32\xff\xff\xff\xff\x01",  # a length without end
+        b"\x32\x00",
+    ],
+)
+def test_what_is_no_message_is_left_to_paho(wrong: bytes) -> None:
+    client = wired(Line(publication(1, b"x") + wrong))
+    client.read_ahead()
+    assert [m.mid for m in client.messages(0, 1)] == [1]
+    assert client.wants_paho
+    assert client.messages(0, 1) == []
+
+
+def test_a_topic_that_is_no_text_is_still_a_message() -> None:
+    client = wired(Line(b"\x30\x04\x00\x02\xffa"))
+    client.read_ahead()
+    assert [m.topic for m in client.messages(0, 1)] == ["\N{REPLACEMENT CHARACTER}a"]
+
+
+def test_an_ended_line_gives_what_it_held_and_then_ends() -> None:
+    line = Line(publication(1, b"x") + publication(2, b"y")[:-1])
+    client = wired(line)
+    client.read_ahead()
+    assert [m.mid for m in client.messages(0, 1)] == [1]
+    line.recv = lambda _size: b""
+    client.read_ahead()
+    assert client.wants_paho
+    assert client.loop_read() == mqtt.MQTT_ERR_CONN_LOST
+
+
 def test_acknowledgements_leave_in_one_piece_and_in_order() -> None:
     line = Line()
     client = wired(line)
     with client.together():
-        for mid in (1, 2, 3):
-            client.ack(mid, 1)
+        client.ack(1, 1)
+        client.acknowledge([2, 3])
         assert line.sent == b""
     assert line.sent == b"\x40\x02\x00\x01\x40\x02\x00\x02\x40\x02\x00\x03"
     assert not client.want_write()

@@ -26,6 +26,7 @@ from tests.conftest import wait_for
 from tests.ingest.fakes import FakeState, FakeStore, FastClock
 
 NOW = datetime(2026, 10, 1, 4, 0, tzinfo=UTC)
+NOW_US = int(NOW.timestamp()) * 1_000_000
 
 
 class Bench:
@@ -60,7 +61,7 @@ class Bench:
     def put(self, payload: object, topic: str = "parkwatt/grid-1/telemetry") -> int:
         self.mid += 1
         raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        self.handoff.put([Received(topic, raw, NOW, self.mid, 1, 1)])
+        self.handoff.put([Received(topic, raw, NOW_US, self.mid, 1, 1)])
         return self.mid
 
     def finish(self) -> None:
@@ -248,7 +249,7 @@ def item(topic: str, reason: str) -> QuarantineItem:
 
 def test_handoff_knows_when_it_is_full() -> None:
     handoff = Handoff(high_water_messages=3, high_water_bytes=100)
-    small, large = (Received("t", b"x" * size, NOW, 1, 1, 1) for size in (1, 100))
+    small, large = (Received("t", b"x" * size, NOW_US, 1, 1, 1) for size in (1, 100))
     handoff.put([small, small])
     assert not handoff.over_high_water
     handoff.put([small])

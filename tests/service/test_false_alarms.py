@@ -10,6 +10,7 @@ from core.park_file import parse_park
 from core.words import EVENT_WORDS
 from ingest.batch import read_batch
 from ingest.checks import LiveChecks
+from ingest.device_time import microseconds
 from ingest.handoff import Received
 from ingest.router import Router
 from ingest.templates import load_templates
@@ -43,7 +44,7 @@ def test_the_demo_park_has_none_of_the_new_events(demo_park: Runtime) -> None:
 def test_the_live_telegrams_of_the_twin_raise_no_eyebrow(faults: str) -> None:
     park = parse_park(park_yaml(UNTIL).encode())
     sent = telegrams(Plant(park, 1, plan(park, faults, 1, 60)), UNTIL, UNTIL + timedelta(hours=2), 60)
-    messages = [Received(t.topic, t.payload, t.time, n, 1, 1) for n, t in enumerate(sent)]
+    messages = [Received(t.topic, t.payload, microseconds(t.time), n, 1, 1) for n, t in enumerate(sent)]
     checks, router = LiveChecks(park), Router(park, load_templates())
     assert len(messages) > 1000
     for at in range(0, len(messages), 50):
