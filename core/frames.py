@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 READING_COLUMNS = ("time", "device", "quantity", "channel", "value", "received_at", "flags")
@@ -44,9 +45,20 @@ def readings_frame(columns: dict[str, object] | pd.DataFrame | None = None) -> p
 
     `time` is the device's own time, `received_at` ours; `channel` is "" for the device's total and otherwise names
     a phase ("l1"), string or tariff register; `value` is as sent, in the unit of its quantity; `flags` is a
-    ReadingFlag.
+    ReadingFlag. The three names may be categories of texts instead of texts: `coded` reads both.
     """
     return _frame(columns, READING_COLUMNS, _READING_DTYPES)
+
+
+def coded(names: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Return a column of texts as numbers and the texts they stand for; -1 where there is none."""
+    if not isinstance(names.dtype, pd.CategoricalDtype):
+        plain, distinct = pd.factorize(names.to_numpy(dtype="object"))
+        return plain.astype(np.int64), distinct.tolist()
+    codes = names.cat.codes.to_numpy(np.int64)
+    used = np.bincount(codes[codes >= 0], minlength=len(names.cat.categories)) > 0
+    number = np.append(np.cumsum(used) - 1, -1)  # a code of -1 takes the last place
+    return number[codes], names.cat.categories[used].tolist()
 
 
 def slots_frame(columns: dict[str, object] | pd.DataFrame | None = None) -> pd.DataFrame:
@@ -76,4 +88,5 @@ def _frame(
     missing = [n for n in names if n not in frame.columns]
     if missing:
         raise ValueError(f"columns missing: {', '.join(missing)}")
-    return frame.loc[:, list(names)].astype(dtypes)
+    plain = {n: t for n, t in dtypes.items() if not isinstance(frame[n].dtype, pd.CategoricalDtype)}
+    return frame.loc[:, list(names)].astype(plain)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from core.frames import coded, readings_frame
 from core.quality import ReadingFlag
 from core.store import QuarantineItem
-from ingest.decode import MAX_PAYLOAD_BYTES, Row, decode_message, rows_frame
+from ingest.decode import MAX_PAYLOAD_BYTES, decode_message
 from ingest.handoff import Received
-from ingest.router import Router, Unrouted
+from ingest.router import Route, Router, Unrouted
+from ingest.shapes import MOST_LANES, Holder, Ints, Lanes, Plan, Sheet, holders_of
 
 KEPT_OF_TOO_LARGE = 4096  # bytes; a payload over the limit would fill the quarantine's disk
 
@@ -28,48 +29,80 @@ class Batch:
     """What a run of messages means.
 
     `origin` tells which message each row of `readings` came from, `faulty` the same of each quarantine item, `counts`
-    how many messages went to quarantine for which reason.
+    how many messages went to quarantine for which reason, `endless` which messages hold a value that is no number.
     """
 
     messages: Sequence[Received]
-    readings: pd.DataFrame
-    origin: npt.NDArray[np.int64]
-    quarantine: list[QuarantineItem]
-    faulty: list[int]
-    counts: Counter[str]
+    readings: pd.DataFrame = field(default_factory=readings_frame)
+    origin: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    quarantine: list[QuarantineItem] = field(default_factory=list)
+    faulty: list[int] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    endless: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def refuse(self, index: int, reason: str, detail: str, device: str) -> None:
+        """Send a message to quarantine."""
+        self.counts[reason] += 1
+        self.quarantine.append(quarantine_item(self.messages[index], reason, detail, device))
+        self.faulty.append(index)
 
 
-def read_batch(messages: Sequence[Received], router: Router, zone: ZoneInfo) -> Batch:
-    """Decode messages; what is no reading becomes a quarantine item, one per message."""
-    rows: list[Row] = []
-    devices: list[str] = []
-    received_us: list[int] = []
-    origin: list[int] = []
-    quarantine: list[QuarantineItem] = []
-    faulty: list[int] = []
-    counts: Counter[str] = Counter()
-    for index, message in enumerate(messages):
-        route = router.route(message.topic)
+class BatchReader:
+    """Reads batches of messages, and remembers the shapes it has seen."""
+
+    def __init__(self, router: Router, zone: ZoneInfo) -> None:
+        self._router = router
+        self._zone = zone
+        self._forget()
+
+    def _forget(self) -> None:
+        self._lanes = Lanes()
+        self._plans: dict[str, Plan] = {}
+        self._holders: dict[tuple[str, str], list[Holder] | None] = {}
+
+    def read(self, messages: Sequence[Received]) -> Batch:
+        """Decode messages; what is no reading becomes a quarantine item, one per message."""
+        if len(self._lanes) > MOST_LANES or len(self._plans) > MOST_LANES:
+            self._forget()
+        batch = self._read(messages, frozenset())
+        if len(batch.endless):
+            # A number times its unit was too large: those messages are read again, one value after the other.
+            batch = self._read(messages, frozenset(batch.endless.tolist()))
+        return batch
+
+    def _read(self, messages: Sequence[Received], one_by_one: frozenset[int]) -> Batch:
+        sheet = Sheet(self._lanes)
+        batch = Batch(messages)
+        for index, message in enumerate(messages):
+            plan = self._plans.get(message.topic)
+            if plan is None or index in one_by_one or not plan.read(message, index, sheet):
+                self._read_slowly(message, index, sheet, batch)
+        batch.readings, batch.origin, batch.endless = sheet.frame()
+        return batch
+
+    def _read_slowly(self, message: Received, index: int, sheet: Sheet, batch: Batch) -> None:
+        route = self._router.route(message.topic)
         if isinstance(route, Unrouted):
-            counts[route.reason] += 1
-            quarantine.append(quarantine_item(message, route.reason, route.detail, route.device))
-            faulty.append(index)
-            continue
-        result = decode_message(route.template, route.message, route.device, message.payload, message.received_at, zone)
+            batch.refuse(index, route.reason, route.detail, route.device)
+            return
+        if message.topic not in self._plans:
+            self._plan(message.topic, route)
+        result = decode_message(
+            route.template, route.message, route.device, message.payload, message.received_at, self._zone
+        )
         if result.problems:
             reason, detail = result.problems[0]
             more = f" (and {len(result.problems) - 1} more)" if len(result.problems) > 1 else ""
-            counts[reason] += 1
-            quarantine.append(quarantine_item(message, reason, detail + more, route.device))
-            faulty.append(index)
-        found = len(result.rows)
-        if found:
-            rows += result.rows
-            devices += [route.device] * found
-            received_us += [message.received_us] * found
-            origin += [index] * found
-    readings = rows_frame(rows, devices, received_us)
-    return Batch(messages, readings, np.array(origin, np.int64), quarantine, faulty, counts)
+            batch.refuse(index, reason, detail + more, route.device)
+        sheet.add_rows(route.device, result.rows, message.received_us, index)
+
+    def _plan(self, topic: str, route: Route) -> None:
+        kind = (route.template.name, route.message.topic)
+        if kind not in self._holders:
+            self._holders[kind] = holders_of(route.message, route.template.blocks)
+        holders = self._holders[kind]
+        if holders is not None:
+            self._plans[topic] = Plan(route, holders, self._zone, self._lanes)
 
 
 def quarantine_item(message: Received, reason: str, detail: str, device: str = "") -> QuarantineItem:
@@ -87,12 +120,14 @@ def touched(readings: pd.DataFrame) -> Pairs:
     Readings flagged FUTURE change none, now or later: they are never used, and a day that has not come cannot be
     computed.
     """
-    usable = readings[(readings["flags"].to_numpy() & int(ReadingFlag.FUTURE)) == 0]
-    if usable.empty:
+    usable = (readings["flags"].to_numpy() & int(ReadingFlag.FUTURE)) == 0
+    if not usable.any():
         return []
-    days = usable["time"].to_numpy("datetime64[us]").astype("datetime64[D]")
-    pairs = pd.DataFrame({"device": usable["device"].to_numpy(), "day": days.astype("int64")}).drop_duplicates()
+    codes, devices = coded(readings["device"])
+    days = readings["time"].to_numpy("datetime64[us]").astype("datetime64[D]").view(np.int64)
+    first = int(days.min())
+    width = int(days.max()) - first + 1
+    pairs = np.unique((codes * width + days - first)[usable])
     return [
-        (str(device), np.datetime64(int(day), "D").astype(object))
-        for device, day in zip(pairs["device"], pairs["day"], strict=True)
+        (devices[pair // width], np.datetime64(pair % width + first, "D").astype(object)) for pair in pairs.tolist()
     ]

@@ -23,7 +23,7 @@ from ingest.child import start_watched, stop_watched
 
 USERNAME = "parkwatt"
 MAX_QUEUED_BYTES = 256 << 20  # what the broker keeps for a collector that is away
-MAX_INFLIGHT = 1000
+MAX_INFLIGHT = 10_000  # below the high-water mark of what we hold: the broker waits, and nobody has to hang up
 START_CHECKS = 1000
 START_CHECK_S = 0.02
 ATTEMPTS = 5

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from core.frames import coded
 from core.park import DeviceAssignment, Park, Point
 from core.quality import UNUSABLE, Event, ReadingFlag
 
@@ -254,18 +255,18 @@ class _Batch:
     def of(readings: pd.DataFrame) -> _Batch:
         """Take the columns of a frame apart."""
         (device, devices), (quantity, quantities), (channel, channels) = (
-            pd.factorize(readings[name].to_numpy()) for name in ("device", "quantity", "channel")
+            coded(readings[name]) for name in ("device", "quantity", "channel")
         )
         time_us, received_us = (
             readings[name].to_numpy("datetime64[us]").view(np.int64) for name in ("time", "received_at")
         )
         return _Batch(
-            devices.tolist(),
-            quantities.tolist(),
-            channels.tolist(),
-            device.astype(np.int64),
-            quantity.astype(np.int64),
-            channel.astype(np.int64),
+            devices,
+            quantities,
+            channels,
+            device,
+            quantity,
+            channel,
             time_us,
             received_us,
             readings["value"].to_numpy(),

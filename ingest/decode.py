@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import pandas as pd
 
@@ -19,7 +20,7 @@ from core.frames import readings_frame
 from core.quality import ReadingFlag
 from core.quantities import READING
 from ingest.device_time import CLOCK_UNSET, microseconds, time_us
-from ingest.templates import Message, ReadingSpec, Template
+from ingest.templates import DeviceTime, Message, ReadingSpec, Template
 
 MAX_PAYLOAD_BYTES = 1 << 20
 MAX_PROBLEMS = 20  # of one message; more of them say nothing new
@@ -33,7 +34,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNCERTAIN = int(ReadingFlag.TIME_UNCERTAIN)
 _OUT_OF_RANGE = int(ReadingFlag.OUT_OF_RANGE)
 _FUTURE = int(ReadingFlag.FUTURE)
-_BOUNDS = {
+BOUNDS = {
     q.name: (-math.inf if q.low is None else q.low, math.inf if q.high is None else q.high) for q in READING.values()
 }
 # What a foreign document can hold at any place.
@@ -102,18 +103,19 @@ def rows_frame(rows: Sequence[Row], devices: Sequence[str], received_us: Sequenc
     times, quantities, channels, values, flags = zip(*rows, strict=True)
     return readings_frame(
         {
-            "time": _utc(times),
+            "time": utc(times),
             "device": np.array(devices, dtype=object),
             "quantity": np.array(quantities, dtype=object),
             "channel": np.array(channels, dtype=object),
             "value": np.array(values, dtype=np.float64),
-            "received_at": _utc(received_us),
+            "received_at": utc(received_us),
             "flags": np.array(flags, dtype=np.int16),
         }
     )
 
 
-def _utc(stamps_us: Sequence[int]) -> pd.DatetimeIndex:
+def utc(stamps_us: Sequence[int] | npt.NDArray[np.int64]) -> pd.DatetimeIndex:
+    """Return microseconds since 1970 as aware times."""
     return pd.DatetimeIndex(np.array(stamps_us, dtype="int64").view("datetime64[us]"), tz=UTC)
 
 
@@ -184,7 +186,7 @@ def _read_list(
     for document in documents:
         if type(document) is not dict:
             result.fault("wrong_shape", f"the list holds a {_kind(document)}, objects are expected")
-        elif len(documents) > 1 and message.time and _walk(document, message.time.keys) is None:
+        elif len(documents) > 1 and message.time and walk(document, message.time.keys) is None:
             # Two of these would fall on the same time of receipt and one would hide the other.
             result.fault("no_time_in_list", "each object of a list needs its own time")
         else:
@@ -192,14 +194,15 @@ def _read_list(
 
 
 def _read_object(template: Template, message: Message, document: Json, result: DecodeResult, zone: ZoneInfo) -> None:
-    stamped = _stamp(message, document, result, zone)
-    if stamped is None:
+    stamped = stamp(document, message.time, zone, microseconds(result.received_at))
+    if isinstance(stamped, str):
+        result.fault("bad_time", stamped)
         return
     time_us_, flags = stamped
-    if message.own_names and type(named := _walk(document, message.at_keys)) is dict:
+    if message.own_names and type(named := walk(document, message.at_keys)) is dict:
         _read_own_names(named, time_us_, flags, result)
     for block, path in message.read.items():
-        holder = _walk(document, tuple(path.split("."))) if path else document
+        holder = walk(document, tuple(path.split("."))) if path else document
         if type(holder) is dict:
             for spec in template.blocks[block]:
                 _read_spec(spec, holder, time_us_, flags, result)
@@ -207,41 +210,41 @@ def _read_object(template: Template, message: Message, document: Json, result: D
         _read_spec(spec, document, time_us_, flags, result)
 
 
-def _stamp(message: Message, document: Json, result: DecodeResult, zone: ZoneInfo) -> tuple[int, int] | None:
-    """Return the time and the flags it earns; None where there is a time that means nothing."""
-    received_us = microseconds(result.received_at)
-    written = _walk(document, message.time.keys) if message.time else None
-    if written is None or message.time is None:
+def stamp(document: Json, where: DeviceTime | None, zone: ZoneInfo, received_us: int) -> tuple[int, int] | str:
+    """Return a message's time and the flags it earns, or in words why its time means nothing."""
+    written = walk(document, where.keys) if where else None
+    if written is None or where is None:
         return received_us, _UNCERTAIN
-    stamp = time_us(written, message.time.forms, zone, received_us)
-    if stamp == CLOCK_UNSET:
+    found = time_us(written, where.forms, zone, received_us)
+    if found == CLOCK_UNSET:
         return received_us, _UNCERTAIN
-    if isinstance(stamp, str):
-        result.fault("bad_time", f"{written!r:.80}: {stamp}")
-        return None
-    ahead_us = stamp - received_us
+    if isinstance(found, str):
+        return f"{written!r:.80}: {found}"
+    ahead_us = found - received_us
     if ahead_us > FUTURE_LIMIT_US:
-        result.fault("bad_time", f"{written!r:.80}: more than a year ahead")
+        return f"{written!r:.80}: more than a year ahead"
+    return found, _FUTURE if ahead_us > FUTURE_ALLOWANCE_US else 0
+
+
+def own_name(key: str) -> tuple[str, str] | str | None:
+    """Return the quantity and channel a key names, words where its channel is none, None where it is no quantity."""
+    quantity, dot, channel = key.partition(".")
+    if quantity not in BOUNDS:
         return None
-    return stamp, _FUTURE if ahead_us > FUTURE_ALLOWANCE_US else 0
+    if dot and not _is_channel(channel):
+        return f"{key!r:.80}"
+    return quantity, channel
 
 
 def _read_own_names(document: dict[str, Json], time_us_: int, flags: int, result: DecodeResult) -> None:
     for key, value in document.items():
-        bounds = _BOUNDS.get(key)
-        quantity, channel = key, ""
-        if bounds is None:
-            quantity, dot, channel = key.partition(".")
-            bounds = _BOUNDS.get(quantity)
-            if not dot or bounds is None:
-                continue
-            if not _is_channel(channel):
-                result.fault("bad_channel", f"{key!r:.80}")
-                continue
-        number = _number(value, False, key, result)
-        if number is not None:
-            off = flags if bounds[0] <= number <= bounds[1] else flags | _OUT_OF_RANGE
-            result.rows.append(Row(time_us_, quantity, channel, number, off))
+        name = own_name(key)
+        if isinstance(name, str):
+            result.fault("bad_channel", name)
+        elif name is not None and (number := _number(value, False, key, result)) is not None:
+            low, high = BOUNDS[name[0]]
+            off = flags if low <= number <= high else flags | _OUT_OF_RANGE
+            result.rows.append(Row(time_us_, *name, number, off))
 
 
 def _is_channel(text: str) -> bool:
@@ -249,14 +252,14 @@ def _is_channel(text: str) -> bool:
 
 
 def _read_spec(spec: ReadingSpec, holder: Json, time_us_: int, flags: int, result: DecodeResult) -> None:
-    value = _walk(holder, spec.keys)
+    value = walk(holder, spec.keys)
     if value is None:
         return
     if type(value) is list and spec.channels:
         _read_channels(spec, value, time_us_, flags, result)
         return
     number = _number(value, spec.numeric_text, spec.where, result)
-    if number is not None and spec.minus_keys and (other := _walk(holder, spec.minus_keys)) is not None:
+    if number is not None and spec.minus_keys and (other := walk(holder, spec.minus_keys)) is not None:
         other = _number(other, spec.numeric_text, spec.where, result)
         number = None if other is None else number - other
     if number is not None:
@@ -282,7 +285,7 @@ def _add(spec: ReadingSpec, channel: str, value: float, time_us_: int, flags: in
     if not math.isfinite(value):
         result.fault("non_finite", f"{spec.where} is too large")
         return
-    low, high = _BOUNDS[spec.quantity]
+    low, high = BOUNDS[spec.quantity]
     off = flags if low <= value <= high else flags | _OUT_OF_RANGE
     result.rows.append(Row(time_us_, spec.quantity, channel, value, off))
 
@@ -318,7 +321,8 @@ def _from_text(text: str) -> Json:
         return text
 
 
-def _walk(document: Json, keys: tuple[str, ...]) -> Json:
+def walk(document: Json, keys: tuple[str, ...]) -> Json:
+    """Return what stands at a path, None where nothing does."""
     for key in keys:
         if type(document) is dict:
             document = document.get(key)

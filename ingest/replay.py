@@ -17,7 +17,7 @@ from core.errors import ConfigError
 from core.park import Park
 from core.store import QuarantineItem, State, Store
 from ingest.appending import append_what_fits
-from ingest.batch import quarantine_item, read_batch, touched
+from ingest.batch import BatchReader, quarantine_item, touched
 from ingest.device_time import microseconds
 from ingest.handoff import Received
 from ingest.router import Router
@@ -65,7 +65,7 @@ def replay(
     `reason` and `number` choose among what waits. What still fails stays, with its reason of today. Raises ConfigError
     where there is no telegram of that number.
     """
-    router = Router(park, load_templates())
+    reader = BatchReader(Router(park, load_templates()), park.zone)
     result = ReplayResult()
     waiting = sum(n for code, (n, _) in state.quarantine_counts().items() if reason in {None, code})
     total = waiting if number is None else 1
@@ -73,7 +73,7 @@ def replay(
         telegrams = [i for i in page if not i.topic.startswith(FROM_FILE)]
         result.items += len(page)
         result.from_files += len(page) - len(telegrams)
-        for found, readings in _read(park, router, store, state, telegrams, clock.now()):
+        for found, readings in _read(reader, store, state, telegrams, clock.now()):
             result.replayed += found.replayed_at is not None
             result.readings += readings
             if found.replayed_at is None:
@@ -100,17 +100,17 @@ def _pages(state: State, reason: str | None, number: int | None) -> Iterator[lis
 
 
 def _read(
-    park: Park, router: Router, store: Store, state: State, items: Sequence[QuarantineItem], now: datetime
+    reader: BatchReader, store: Store, state: State, items: Sequence[QuarantineItem], now: datetime
 ) -> list[tuple[QuarantineItem, int]]:
     """Return what became of every item, and how many readings of it are stored."""
     if not items:
         return []
     messages = [Received(i.topic, i.payload, microseconds(i.received_at), 0, 0, 0) for i in items]
     try:
-        batch = read_batch(messages, router, park.zone)
+        batch = reader.read(messages)
     except Exception as error:
         if len(items) > 1:  # one of them meets a fault of ours, which must not hold up the others
-            return [found for item in items for found in _read(park, router, store, state, [item], now)]
+            return [found for item in items for found in _read(reader, store, state, [item], now)]
         log.exception("decoding failed unexpectedly")
         fault = quarantine_item(messages[0], "decoder_fault", f"{type(error).__name__}: {error}"[:200])
         return _noted(state, items, {0: fault}, Counter(), now)

@@ -24,7 +24,7 @@ from core.quality import ReadingFlag
 from core.store import QuarantineItem, State, Store
 from ingest.appending import append_what_fits
 from ingest.backoff import Backoff
-from ingest.batch import Batch, quarantine_item, read_batch, touched
+from ingest.batch import Batch, BatchReader, quarantine_item, touched
 from ingest.checks import Findings, LiveChecks
 from ingest.handoff import Handoff, Received
 from ingest.router import Router
@@ -39,9 +39,11 @@ class BatchLimits:
 
     A broker that allows only so many unacknowledged messages falls silent when they are out: a batch of some size
     that grows no more is therefore written without waiting for its time, or 20 messages would take as long as 2,000.
+    Nothing waits for more than `messages`; what came meanwhile is taken along, for a batch costs more than its rows.
     """
 
     messages: int = 2000
+    most: int = 10_000
     age_s: float = 0.5
     stalled_messages: int = 10
     stalled_s: float = 0.02
@@ -65,8 +67,7 @@ class Writer:
         limits: BatchLimits | None = None,
         backoff: Backoff | None = None,
     ) -> None:
-        self._router = router
-        self._zone = zone
+        self._reader = BatchReader(router, zone)
         self._store = store
         self._state = state
         self._handoff = handoff
@@ -122,9 +123,11 @@ class Writer:
         if not messages:
             return []
         end_s = self._clock.monotonic_s() + self._limits.age_s
-        while len(messages) < self._limits.messages:
+        while len(messages) < self._limits.most:
             more = self._handoff.take(0.0)
             if not more:
+                if len(messages) >= self._limits.messages:
+                    break
                 left_s = end_s - self._clock.monotonic_s()
                 if left_s <= 0 or self._stopping.is_set():
                     break
@@ -159,7 +162,7 @@ class Writer:
 
     def _decoded(self, messages: list[Received]) -> Batch:
         try:
-            return read_batch(messages, self._router, self._zone)
+            return self._reader.read(messages)
         except Exception:
             log.exception("decoding failed unexpectedly; looking for the message")
         # One of them met a fault of ours. It must not hold up the others for ever.
@@ -167,11 +170,11 @@ class Writer:
         faulty: dict[int, QuarantineItem] = {}
         for index, message in enumerate(messages):
             try:
-                read_batch([message], self._router, self._zone)
+                self._reader.read([message])
                 good.append(message)
             except Exception as error:  # noqa: BLE001 - the whole batch's was logged above
                 faulty[index] = quarantine_item(message, "decoder_fault", f"{type(error).__name__}: {error}"[:200])
-        batch = read_batch(good, self._router, self._zone)
+        batch = self._reader.read(good)
         batch.messages = messages
         batch.counts["decoder_fault"] += len(faulty)
         # Rows are traced to messages by position, and positions have moved.

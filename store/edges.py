@@ -13,6 +13,7 @@ from store.raw import RawReadings
 from store.rows import Ints
 
 _DAY_US = 86_400_000_000
+_NEVER = 2**62
 # Nearly every edge lies within a day; only a long outage makes the search look further.
 _SPANS_US = (_DAY_US, 32 * _DAY_US, 2**62)
 _USABLE = f"flags & {int(UNUSABLE)} = 0 AND value IS NOT NULL"
@@ -24,36 +25,37 @@ class Edges:
     """Knows the first and last usable time of every series, and finds what lies between."""
 
     def __init__(self) -> None:
-        self._first: Times = {}
-        self._last: Times = {}
+        self._first = np.full(1024, _NEVER, dtype=np.int64)
+        self._last = np.full(1024, -_NEVER, dtype=np.int64)
         self._lock = threading.Lock()
 
     def load(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Read the extent of every series once."""
-        query = f"SELECT series, min(time_us), max(time_us) FROM reading WHERE {_USABLE} GROUP BY series"  # noqa: S608
-        rows = cursor.execute(query).fetchall()
+        query = f"SELECT series, min(time_us) AS a, max(time_us) AS z FROM reading WHERE {_USABLE} GROUP BY series"  # noqa: S608
+        found = cursor.execute(query).fetchnumpy()
+        series, first, last = (np.asarray(found[c], dtype="int64") for c in ("series", "a", "z"))
         with self._lock:
-            self._first = {int(s): int(first) for s, first, _ in rows}
-            self._last = {int(s): int(last) for s, _, last in rows}
+            self._first = np.full(int(series.max(initial=0)) + 1024, _NEVER, dtype=np.int64)
+            self._last = np.full(len(self._first), -_NEVER, dtype=np.int64)
+            self._first[series], self._last[series] = first, last
 
     def extend(self, series: Ints, times: Ints) -> None:
         """Take note of usable rows that were stored."""
         if not len(series):
             return
-        order = np.lexsort((times, series))
-        ordered, stamps = series[order], times[order]
-        starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-        ends = np.r_[starts[1:], len(ordered)] - 1
         with self._lock:
-            for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-                number = int(ordered[start])
-                self._first[number] = min(int(stamps[start]), self._first.get(number, int(stamps[start])))
-                self._last[number] = max(int(stamps[end]), self._last.get(number, int(stamps[end])))
+            beyond = int(series.max()) + 1 - len(self._first)
+            if beyond > 0:
+                more = np.full(beyond + len(self._first), _NEVER, dtype=np.int64)
+                self._first, self._last = np.append(self._first, more), np.append(self._last, -more)
+            np.minimum.at(self._first, series, times)
+            np.maximum.at(self._last, series, times)
 
     def extent(self) -> tuple[int, int] | None:
         """Return the first and last usable time of all series."""
         with self._lock:
-            return (min(self._first.values()), max(self._last.values())) if self._first else None
+            first = int(self._first.min())
+            return None if first == _NEVER else (first, int(self._last.max()))
 
     def newest(self, cursor: duckdb.DuckDBPyConnection, series: Sequence[int]) -> RawReadings:
         """Return the newest usable row of each series."""
@@ -81,9 +83,10 @@ class Edges:
 
     def _extents(self, series: Collection[int]) -> tuple[Times, Times]:
         with self._lock:
+            known = [n for n in series if n < len(self._first) and self._first[n] != _NEVER]
             return (
-                {n: self._first[n] for n in series if n in self._first},
-                {n: self._last[n] for n in series if n in self._last},
+                dict(zip(known, self._first[known].tolist(), strict=True)),
+                dict(zip(known, self._last[known].tolist(), strict=True)),
             )
 
     def _verified(

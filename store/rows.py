@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.errors import Rejected
-from core.frames import READING_KEY
+from core.frames import READING_KEY, coded
 from core.quality import UNUSABLE, ReadingFlag
 
 Ints = npt.NDArray[np.int64]
@@ -52,16 +52,16 @@ def group_rows(frame: pd.DataFrame, columns: tuple[str, ...]) -> tuple[list[tupl
     if frame.empty:
         return [], np.empty(0, dtype="int64")
     combined = np.zeros(len(frame), dtype="int64")
-    names: list[npt.NDArray[np.object_]] = []
-    codes: list[Ints] = []
+    columns_of: list[tuple[Ints, list[str]]] = []
     for column in columns:
-        code, distinct = pd.factorize(frame[column].to_numpy(dtype="object"))
+        code, distinct = coded(frame[column])
         combined = combined * (len(distinct) + 1) + code
-        codes.append(code)
-        names.append(distinct)
-    _, first, position = np.unique(combined, return_index=True, return_inverse=True)
-    keys = [tuple(str(n[c[row]]) for n, c in zip(names, codes, strict=True)) for row in first]
-    return keys, position.astype("int64")
+        columns_of.append((code, distinct))
+    position, distinct_keys = pd.factorize(combined)
+    first = np.empty(len(distinct_keys), dtype="int64")
+    first[position[::-1]] = np.arange(len(frame))[::-1]
+    texts = [[names[c] for c in code[first].tolist()] for code, names in columns_of]
+    return list(zip(*texts, strict=True)), position.astype("int64", copy=False)
 
 
 def split_readings(
@@ -79,7 +79,7 @@ def split_readings(
 
 
 def _accepted(texts: pd.Series, accept: Callable[[str], bool]) -> npt.NDArray[np.bool_]:
-    code, distinct = pd.factorize(texts.to_numpy(dtype="object"))
+    code, distinct = coded(texts)
     # None and NaN have the code -1, which is the last place.
     return np.array([*(isinstance(t, str) and accept(t) for t in distinct), False], dtype=bool)[code]
 

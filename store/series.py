@@ -36,9 +36,11 @@ class SeriesNames:
         free = max(self._keys, default=0) + 1
         new = {key: free + n for n, key in enumerate(k for k in keys if k not in self._ids)}
         if new:
-            marks = ", ".join("?" * (len(self.columns) + 1))
-            statement = f"INSERT INTO {self.table} VALUES ({marks})"  # noqa: S608 - names are ours
-            cursor.executemany(statement, [[number, *key] for key, number in new.items()])
+            names = pd.DataFrame(list(new), columns=list(self.columns), dtype="str")
+            names.insert(0, "series", np.array(list(new.values()), dtype="int32"))
+            cursor.register("new_series", names)
+            cursor.execute(f"INSERT INTO {self.table} SELECT * FROM new_series")  # noqa: S608 - the name is ours
+            cursor.unregister("new_series")
         numbers = np.array([new.get(k) or self._ids[k] for k in keys], dtype="int64")
         return numbers[position], new
 

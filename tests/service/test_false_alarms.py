@@ -8,7 +8,7 @@ import pytest
 
 from core.park_file import parse_park
 from core.words import EVENT_WORDS
-from ingest.batch import read_batch
+from ingest.batch import BatchReader
 from ingest.checks import LiveChecks
 from ingest.device_time import microseconds
 from ingest.handoff import Received
@@ -45,9 +45,9 @@ def test_the_live_telegrams_of_the_twin_raise_no_eyebrow(faults: str) -> None:
     park = parse_park(park_yaml(UNTIL).encode())
     sent = telegrams(Plant(park, 1, plan(park, faults, 1, 60)), UNTIL, UNTIL + timedelta(hours=2), 60)
     messages = [Received(t.topic, t.payload, microseconds(t.time), n, 1, 1) for n, t in enumerate(sent)]
-    checks, router = LiveChecks(park), Router(park, load_templates())
+    checks, reader = LiveChecks(park), BatchReader(Router(park, load_templates()), park.zone)
     assert len(messages) > 1000
     for at in range(0, len(messages), 50):
-        batch = read_batch(messages[at : at + 50], router, park.zone)
+        batch = reader.read(messages[at : at + 50])
         found = checks.look(batch.readings)
         assert (dict(batch.counts), dict(found.counts), found.events) == ({}, {}, [])
