@@ -9,10 +9,10 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import demo
+from tests.bench import demo, ingest
 from tests.bench.row import Row, show
 
-PARTS: dict[str, Callable[[], list[Row]]] = {"demo": demo.measure}
+PARTS: dict[str, Callable[[], list[Row]]] = {"demo": demo.measure, "ingest": ingest.measure}
 
 
 def main() -> None:
