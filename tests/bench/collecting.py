@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import orjson
 import paho.mqtt.client as mqtt
 import pandas as pd
@@ -30,7 +31,7 @@ from store.opening import open_store
 from store.state import SqliteState
 
 LOOK_S = 0.01
-BATCH = 5000
+BATCH, BATCH_S = 5000, 0.2
 
 
 def collect(park: Park, report: Callable[[Callable[[], int]], None]) -> None:
@@ -53,7 +54,7 @@ class Bare:
     def __init__(self, park: Park) -> None:
         park.store.path.parent.mkdir(parents=True, exist_ok=True)
         self._table = duckdb.connect(park.store.path)
-        self._table.execute("CREATE TABLE reading (time TIMESTAMPTZ, topic VARCHAR, quantity VARCHAR, value DOUBLE)")
+        self._table.execute("CREATE TABLE reading (time DOUBLE, topic VARCHAR, quantity VARCHAR, value DOUBLE)")
         self._waiting: list[mqtt.MQTTMessage] = []
         self.stored = 0
         self.client = mqtt.Client(
@@ -65,13 +66,15 @@ class Bare:
     def serve(self, ending: threading.Event) -> None:
         """Store what has come until told to end."""
         self.client.loop_start()
+        since_s = time.monotonic()
         while not ending.is_set():
-            if not self._waiting:
+            batch = self._waiting[:BATCH]
+            if len(batch) < BATCH and (not batch or time.monotonic() - since_s < BATCH_S):
                 time.sleep(LOOK_S)
                 continue
-            batch = self._waiting[:BATCH]
             del self._waiting[: len(batch)]
             self._store(batch)
+            since_s = time.monotonic()
         self.client.loop_stop()
         self._table.close()
 
@@ -79,13 +82,16 @@ class Bare:
         times, topics, quantities, values = [], [], [], []
         for message in batch:
             document = orjson.loads(message.payload)
-            at, topic = datetime.fromisoformat(document.pop("time")), message.topic
+            at, topic = datetime.fromisoformat(document.pop("time")).timestamp(), message.topic
             for quantity, value in document.items():
                 times.append(at)
                 topics.append(topic)
                 quantities.append(quantity)
                 values.append(value)
-        rows = pd.DataFrame({"time": times, "topic": topics, "quantity": quantities, "value": values})
+        # As numpy arrays they reach DuckDB at half the cost of lists.
+        names = (np.array(column, dtype=object) for column in (topics, quantities))
+        columns = zip(("time", "topic", "quantity", "value"), (np.array(times), *names, np.array(values)), strict=True)
+        rows = pd.DataFrame(dict(columns))
         self._table.register("rows", rows)
         self._table.execute("INSERT INTO reading SELECT * FROM rows")
         self._table.unregister("rows")
