@@ -11,7 +11,7 @@ import argparse
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -110,18 +110,23 @@ def collect_bare(park: Park, report: Callable[[Callable[[], int]], None]) -> Non
     thread.join()
 
 
-def begin_session(park: Park) -> None:
-    """Make the collector's session at the broker: from now on it is kept everything."""
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=f"parkwatt-{park.id}", clean_session=False)
+def begin_session(port: int, client_id: str, topics: Sequence[str]) -> None:
+    """Make a persistent session at the broker: from now on it is kept everything, whoever takes it over."""
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False)
     granted = threading.Event()
     client.on_subscribe = lambda *_: granted.set()
-    client.connect(park.mqtt.host, park.mqtt.port)
-    client.subscribe([(t, 1) for t in Router(park, load_templates()).subscriptions])
+    client.connect("127.0.0.1", port)
+    client.subscribe([(topic, 1) for topic in topics])
     client.loop_start()
     if not granted.wait(20):
         raise SystemExit("the broker does not answer")
     client.disconnect()
     client.loop_stop()
+
+
+def begin_park_session(park: Park) -> None:
+    """The same for the collector of a park."""
+    begin_session(park.mqtt.port, f"parkwatt-{park.id}", Router(park, load_templates()).subscriptions)
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ import duckdb
 
 from core.park_file import load_park
 from store.opening import open_store
-from tests.bench.collecting import begin_session
+from tests.bench.collecting import begin_park_session
 from tests.bench.publisher import Publisher
 from tests.bench.row import Row
 from tests.bench.servers import cpu_s, mosquitto, park_file, resident_mb
@@ -86,7 +86,7 @@ def once(telegrams: int, meters: int, values: int, *, bare: bool = False) -> Run
     with bench_folder() as folder, mosquitto(folder / "broker") as port:
         path = park_file(folder, port, meters)
         park = load_park(path)
-        begin_session(park)
+        begin_park_session(park)
         collector = Collecting(path, telegrams * values, bare=bare)
         pid = collector.process.pid
         publisher = Publisher(port, telegrams, meters, values)
@@ -116,7 +116,7 @@ def while_down() -> Run:
     with bench_folder() as folder, mosquitto(folder / "broker") as port:
         store = {"kind": "influx", "url": f"http://127.0.0.1:{free_port()}"}
         path = park_file(folder, port, METERS, store)
-        begin_session(load_park(path))
+        begin_park_session(load_park(path))
         collector = Collecting(path, 1)
         pid = collector.process.pid
         publisher = Publisher(port, DOWN_RATE * DOWN_S, METERS, 4, rate=DOWN_RATE)
