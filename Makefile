@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lock lint format torture seeds pictures bench clean dashboards
+.PHONY: run test lock lint format torture seeds pictures bench bench-peers clean dashboards
 
 run: $(VENV)/.run
 	$(BIN)/parkwatt demo $(ARGS)
@@ -39,6 +39,9 @@ pictures: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench $(ARGS)
+
+bench-peers: $(VENV)/.dev
+	$(BIN)/python -m tests.bench peers $(ARGS)
 
 $(BIN)/python:
 	$(PYTHON) deploy/make_venv.py $(VENV)

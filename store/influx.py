@@ -14,6 +14,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,6 @@ from store.rows import (
     micros_of,
     reading_keys,
     refuse,
-    split_readings,
     times_of,
     usable_flags,
 )
@@ -70,16 +70,24 @@ class InfluxStore:
         self._park_id = park_id
         self._clock = clock or SystemClock()
         self._http = InfluxHttp(url, database, username, password, timeout_s, self._clock)
+        self._reading_starts = line_protocol.ReadingStarts(park_id)
         self._slot_lock = threading.Lock()
         # Where it is away, every later call tries again; until then messages wait at the broker.
         with suppress(Retryable):
             self._http.make_database()
 
     def append_readings(self, readings: pd.DataFrame) -> None:
-        good, bad = split_readings(readings_frame(readings), line_protocol.storable_tag)
-        # Within one batch the last line of a point wins.
-        good = good.sort_values("received_at", kind="stable", ignore_index=True)
-        refused, reason = self._write_readings(good)
+        rows = readings_frame(readings)
+        if not rows["received_at"].is_monotonic_increasing:
+            # Within one batch the last line of a point wins.
+            rows = rows.sort_values("received_at", kind="stable", ignore_index=True)
+        starts = self._reading_starts.of(*(rows[tag].tolist() for tag in _READING_TAGS))
+        good, bad = rows, rows.iloc[:0]
+        if not all(starts) or rows["time"].hasnans or rows["received_at"].hasnans:
+            whole = np.array(starts, dtype=bool) & rows[["time", "received_at"]].notna().all(axis=1).to_numpy()
+            good, bad = rows[whole], rows[~whole]
+            starts = list(compress(starts, whole))
+        refused, reason = self._write_readings(good, starts)
         if refused:
             raise Rejected(reason, [*reading_keys(bad), *reading_keys(good.iloc[refused])])
         refuse(bad, "a reading needs a device, a quantity, a time and a time of receipt, in names without line breaks")
@@ -205,18 +213,15 @@ class InfluxStore:
                 parts[tag].append(np.full(len(series.columns[0]), series.tags.get(tag, ""), dtype="object"))
         return pd.DataFrame({name: np.concatenate(arrays) for name, arrays in parts.items()})
 
-    def _write_readings(self, good: pd.DataFrame) -> tuple[list[int], str]:
+    def _write_readings(self, good: pd.DataFrame, starts: Sequence[str]) -> tuple[list[int], str]:
         if good.empty:
             return [], ""
         values = known(good["value"])
         self._erase_unknown(good[np.isnan(values)])
-        starts = self._starts("reading", good, _READING_TAGS)
-        fields = [
-            line_protocol.number_fields("value", values.tolist()),
-            line_protocol.number_fields("received_at", _seconds(good["received_at"])),
-            line_protocol.number_fields("flags", good["flags"].tolist()),
-        ]
-        refusal = self._http.write(line_protocol.lines(starts, fields, micros_of(good["time"]).tolist()))
+        received_s = micros_of(good["received_at"]) / _SECOND_US
+        flags = good["flags"].to_numpy(dtype="float64")
+        lines = line_protocol.reading_lines(starts, values, received_s, flags, micros_of(good["time"]))
+        refusal = self._http.write(lines)
         return refusal.positions, f"InfluxDB refused {len(refusal.positions)} readings: {refusal.reason}"
 
     def _write_slots(self, period: Period, written: pd.DataFrame) -> None:

@@ -5,6 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from store.rows import Floats, Ints
+
+MOST_STARTS = 100_000  # then they are made again
+
 _TAG = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ "})
 _TEXT = str.maketrans({"\\": "\\\\", '"': '\\"'})
 
@@ -24,6 +32,50 @@ def number_fields(name: str, values: Sequence[float]) -> list[str]:
     """Return `name=value` for every value, always as a float, and "" for one that is not known."""
     # One integer among floats is a type conflict that drops the point, so `repr` of a float and nothing else.
     return [f"{name}={float(v)!r}" if math.isfinite(v) else "" for v in values]
+
+
+def numbers(values: npt.NDArray[np.generic]) -> list[str]:
+    """Return every number of a column as text: floats with a point or an exponent, `null` where one is not known."""
+    # Ten times as fast as repr one by one, and just as exact.
+    text = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
+    return text[1:-1].decode().split(",") if len(values) else []
+
+
+def reading_lines(starts: Sequence[str], values: Floats, received_s: Floats, flags: Floats, times: Ints) -> list[str]:
+    """Return one line per reading from the starts of lines and columns; a value that is NaN is left out."""
+    texts = [numbers(column) for column in (values, received_s, flags, times)]
+    lines_ = [
+        f"{start} value={value},received_at={received},flags={flag} {time}"
+        for start, value, received, flag, time in zip(starts, *texts, strict=True)
+    ]
+    for row in np.flatnonzero(np.isnan(values)).tolist():
+        _, received, flag, time = (column[row] for column in texts)
+        lines_[row] = f"{starts[row]} received_at={received},flags={flag} {time}"
+    return lines_
+
+
+class ReadingStarts(dict[tuple[object, object, object], str]):
+    """The starts of lines by device, quantity and channel, each made once; "" for names that no tag can hold."""
+
+    def __init__(self, park_id: str) -> None:
+        super().__init__()
+        self._park_id = park_id
+
+    def of(self, devices: list[object], quantities: list[object], channels: list[object]) -> list[str]:
+        """Return the start of the line of every row."""
+        if len(self) > MOST_STARTS:
+            self.clear()
+        return [self[key] for key in zip(devices, quantities, channels, strict=True)]
+
+    def __missing__(self, key: tuple[object, object, object]) -> str:
+        device, quantity, channel = key
+        start = ""
+        if isinstance(device, str) and isinstance(quantity, str) and isinstance(channel, str):
+            tags = {"park": self._park_id, "device": device, "quantity": quantity, "channel": channel}
+            if device and quantity and all(map(storable_tag, tags.values())):
+                start = series("reading", tags)
+        self[key] = start
+        return start
 
 
 def text_fields(name: str, values: Sequence[str]) -> list[str]:

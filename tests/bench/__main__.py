@@ -9,24 +9,26 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import demo
+from tests.bench import demo, ingest, peers
 from tests.bench.row import Row, show
 
-PARTS: dict[str, Callable[[], list[Row]]] = {"demo": demo.measure}
+PARTS: dict[str, Callable[[], list[Row]]] = {"demo": demo.measure, "ingest": ingest.measure}
+# Only by name, for it installs a peer: `make bench-peers`.
+PEERS = {"peers": peers.measure}
 
 
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", choices=[*PARTS, []], help="what to measure; everything if nothing is named"
+        "parts", nargs="*", choices=[*PARTS, *PEERS, []], help="what to measure; everything if nothing is named"
     )
     parser.add_argument("--out", type=Path, default=Path("bench.json"))
     arguments = parser.parse_args()
     rows: list[Row] = []
     for part in arguments.parts or PARTS:
         print(f"measuring: {part}", flush=True)
-        rows += PARTS[part]()
+        rows += (PARTS | PEERS)[part]()
     show(rows, arguments.out)
 
 

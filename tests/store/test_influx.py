@@ -22,6 +22,7 @@ from store.influx import InfluxStore
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 ALWAYS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+ELSEWHERE = "0.0.0.0"  # noqa: S104 - reaches this machine without its name saying so
 _databases = itertools.count(1)
 
 
@@ -143,6 +144,7 @@ class Told(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers: list[tuple[int, dict[str, str], str]] = []
         self.most_lines = 10_000
+        self.packed = False
         self.lines: list[str] = []
         self.requests: list[dict[str, list[str]]] = []
         self.query_body = '{"results":[{"statement_id":0}]}\n'
@@ -161,7 +163,8 @@ class Handler(BaseHTTPRequestHandler):
             self.server.statements.append(parse_qs(body.decode())["q"][0])
             self.say(self.server.query_status, {}, self.server.query_body)
             return
-        lines = gzip.decompress(body).decode().split("\n")
+        self.server.packed = self.headers["Content-Encoding"] == "gzip"
+        lines = (gzip.decompress(body) if self.server.packed else body).decode().split("\n")
         self.server.requests.append(parse_qs(url.query))
         if self.server.answers:
             self.say(*self.server.answers.pop(0))
@@ -262,11 +265,55 @@ def test_a_batch_refused_as_a_whole_is_not_halved(told, client, rows):
     assert len(told.requests) == 1
 
 
-def test_batches_hold_five_thousand_lines_and_name_their_precision(told, client, rows):
-    client.append_readings(rows(*((n, 1.0) for n in range(12_001))))
+def test_batches_hold_ten_thousand_lines_and_name_their_precision(told, client, rows):
+    client.append_readings(rows(*((n, 1.0) for n in range(22_001))))
     assert len(told.requests) == 3
     assert told.requests[0] == {"db": ["db"], "precision": ["u"]}
-    assert len(told.lines) == 12_001
+    assert len(told.lines) == 22_001
+
+
+@pytest.mark.parametrize(("host", "packed"), [("127.0.0.1", False), ("localhost", False), (ELSEWHERE, True)])
+def test_lines_are_packed_unless_influxdb_is_on_this_machine(told, rows, host, packed):
+    store = InfluxStore(f"http://{host}:{told.server_address[1]}", "db", "park-1")
+    store.append_readings(rows((0, 1.0)))
+    store.close()
+    assert told.packed is packed
+    assert len(told.lines) == 1
+
+
+def test_a_reading_is_one_line_and_an_unknown_value_is_no_field(told, client, rows):
+    sent = [
+        rows((0, 1e22), channel="l1", late_s=2.25),
+        rows((0, -0.0, 3), device="A, b=c 电"),
+        rows((1, float("nan")), device="x value=null,"),
+        rows((1, 0.1 + 0.2)),
+    ]
+    client.append_readings(pd.concat(sent))
+    assert told.lines == [
+        (
+            "reading,device=A\\,\\ b\\=c\\ 电,park=park-1,quantity=energy_import_kwh "
+            "value=-0.0,received_at=1780272001.0,flags=3.0 1780272000000000"
+        ),
+        (
+            "reading,channel=l1,device=m1,park=park-1,quantity=energy_import_kwh "
+            "value=1e+22,received_at=1780272002.25,flags=0.0 1780272000000000"
+        ),
+        (
+            "reading,device=x\\ value\\=null\\,,park=park-1,quantity=energy_import_kwh "
+            "received_at=1780272061.0,flags=0.0 1780272060000000"
+        ),
+        (
+            "reading,device=m1,park=park-1,quantity=energy_import_kwh "
+            "value=0.30000000000000004,received_at=1780272061.0,flags=0.0 1780272060000000"
+        ),
+    ]
+
+
+def test_series_beyond_what_is_remembered_are_named_again(told, client, rows, monkeypatch):
+    monkeypatch.setattr(line_protocol, "MOST_STARTS", 2)
+    for device in ("a", "b", "c", "d", "a"):
+        client.append_readings(rows((0, 1.0), device=device))
+    assert [line.split(",")[1] for line in told.lines] == [f"device={d}" for d in "abcda"]
 
 
 @pytest.mark.parametrize(
