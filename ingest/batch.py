@@ -14,8 +14,9 @@ import pandas as pd
 from core.frames import coded, readings_frame
 from core.quality import ReadingFlag
 from core.store import QuarantineItem
-from ingest.decode import MAX_PAYLOAD_BYTES, decode_message
+from ingest.decode import MAX_PAYLOAD_BYTES, DecodeResult, Fault, decode_message
 from ingest.handoff import Received
+from ingest.parts import SparkplugReader, decode_parts, of_no_concern, worse
 from ingest.router import Route, Router, Unrouted
 from ingest.shapes import MOST_LANES, Holder, Ints, Lanes, Plan, Sheet, holders_of
 
@@ -48,11 +49,17 @@ class Batch:
 
 
 class BatchReader:
-    """Reads batches of messages, and remembers the shapes it has seen."""
+    """Reads batches of messages, and remembers the shapes it has seen.
 
-    def __init__(self, router: Router, zone: ZoneInfo) -> None:
+    `sparkplug` knows the births of edge nodes; without it such a telegram is read alone.
+    """
+
+    def __init__(self, router: Router, zone: ZoneInfo, sparkplug: SparkplugReader | None = None) -> None:
         self._router = router
         self._zone = zone
+        self._sparkplug = sparkplug
+        self._parts: dict[int, list[DecodeResult]] = {}
+        self._passed: dict[int, bool] = {}
         self._forget()
 
     def _forget(self) -> None:
@@ -64,6 +71,8 @@ class BatchReader:
         """Decode messages; what is no reading becomes a quarantine item, one per message."""
         if len(self._lanes) > MOST_LANES or len(self._plans) > MOST_LANES:
             self._forget()
+        self._parts.clear()
+        self._passed.clear()
         batch = self._read(messages, frozenset())
         if len(batch.endless):
             # A number times its unit was too large: those messages are read again, one value after the other.
@@ -83,7 +92,11 @@ class BatchReader:
     def _read_slowly(self, message: Received, index: int, sheet: Sheet, batch: Batch) -> None:
         route = self._router.route(message.topic)
         if isinstance(route, Unrouted):
-            batch.refuse(index, route.reason, route.detail, route.device)
+            if not self._of_no_concern(message, index):
+                batch.refuse(index, route.reason, route.detail, route.device)
+            return
+        if not route.message.plain:
+            self._read_parts(route, message, index, sheet, batch)
             return
         if message.topic not in self._plans:
             self._plan(message.topic, route)
@@ -95,6 +108,23 @@ class BatchReader:
             more = f" (and {len(result.problems) - 1} more)" if len(result.problems) > 1 else ""
             batch.refuse(index, reason, detail + more, route.device)
         sheet.add_rows(route.device, result.rows, message.received_us, index)
+
+    def _of_no_concern(self, message: Received, index: int) -> bool:
+        if self._sparkplug is None:
+            return False
+        if index not in self._passed:
+            self._passed[index] = of_no_concern(message, self._sparkplug)
+        return self._passed[index]
+
+    def _read_parts(self, route: Route, message: Received, index: int, sheet: Sheet, batch: Batch) -> None:
+        if index not in self._parts:  # read a second time, a Sparkplug telegram would be out of its sequence
+            self._parts[index] = decode_parts(route, message, self._router, self._zone, self._sparkplug)
+        problem = Fault("", "")
+        for part in self._parts[index]:
+            problem = worse(problem, part)
+            sheet.add_rows(part.device, part.rows, message.received_us, index)
+        if problem.reason:
+            batch.refuse(index, problem.reason, problem.detail, route.device)
 
     def _plan(self, topic: str, route: Route) -> None:
         kind = (route.template.name, route.message.topic)

@@ -14,6 +14,7 @@ from ingest.checks import LiveChecks
 from ingest.handoff import Handoff
 from ingest.router import Router
 from ingest.session import Session
+from ingest.sparkplug import KEPT_UNDER, Nodes
 from ingest.templates import load_templates
 from ingest.writer import Writer
 
@@ -53,6 +54,7 @@ class Collector:
         self._handoff = handoff or Handoff()
         client_id = park.mqtt.client_id or f"parkwatt-{park.id}"
         self._session = Session(park.mqtt, client_id, router.subscriptions, self._handoff, clock)
+        kept = {k.removeprefix(KEPT_UNDER): v for k, v in state.values(KEPT_UNDER).items()} if router.sparkplug else {}
         self._writer = Writer(
             router,
             park.zone,
@@ -63,6 +65,7 @@ class Collector:
             clock,
             failpoint_from_environment(),
             LiveChecks(park),
+            sparkplug=Nodes(clock, self._session.publish, kept) if router.sparkplug else None,
         )
 
     def start(self) -> None:

@@ -19,6 +19,7 @@ import pandas as pd
 from core.frames import readings_frame
 from core.quality import ReadingFlag
 from core.quantities import READING
+from ingest import influx_lines, sparkplug
 from ingest.device_time import CLOCK_UNSET, microseconds, time_us
 from ingest.templates import DeviceTime, Message, ReadingSpec, Template
 
@@ -29,6 +30,7 @@ FUTURE_LIMIT_US = 366 * 86_400 * 1_000_000  # beyond it the time is no time at a
 
 _CHANNEL = re.compile(r"[a-z0-9_-]{1,16}")
 _LONGEST_NUMBER = 40  # characters of a number written as text
+_LONGEST_INDEX = 7  # digits of a place in a list
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNCERTAIN = int(ReadingFlag.TIME_UNCERTAIN)
@@ -138,9 +140,15 @@ def decode_message(
     result = DecodeResult(device, received_at)
     if not payload and message.without_readings == "ignore":
         return result
-    document = _document(payload, message.bare, result)
-    if document is _UNREADABLE:
+    if message.format != "json":
+        return _decode_foreign(template, message, payload, result, zone)
+    if message.no_value and payload.strip(b'"').decode("utf-8", "replace") in message.no_value:
         return result
+    document = _document(payload, message.bare, result)
+    if document is UNREADABLE:
+        return result
+    if message.list_at and type(listed := walk(document, message.list_keys)) is list:
+        document = listed
     if type(document) is list and message.list:
         _read_list(template, message, document, result, zone)
     elif type(document) is dict or message.bare:
@@ -152,7 +160,60 @@ def decode_message(
     return result
 
 
-_UNREADABLE = object()
+def _decode_foreign(
+    template: Template, message: Message, payload: bytes, result: DecodeResult, zone: ZoneInfo
+) -> DecodeResult:
+    if not payload:
+        result.fault("empty")
+        return result
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        result.fault("too_large", f"{len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are read")
+        return result
+    if message.format == "sparkplug_b":
+        documents, faults = sparkplug.alone(payload)
+    else:
+        documents, lines = influx_lines.parse(payload)
+        faults = [("not_line_protocol", line) for line in lines]
+    return decode_documents(template, message, documents, faults, result, zone)
+
+
+def decode_documents(
+    template: Template,
+    message: Message,
+    documents: list[Json],
+    faults: Sequence[tuple[str, str]],
+    result: DecodeResult,
+    zone: ZoneInfo,
+) -> DecodeResult:
+    """Read the objects some other format was made into; `faults` say what of it could not be."""
+    for fault in faults:
+        result.fault(*fault)
+    _read_list(template, message, documents, result, zone)
+    if not result.rows and not result.problems and message.without_readings == "quarantine":
+        result.fault("no_readings", "nothing in the payload is a quantity this template knows")
+    return result
+
+
+def decode_object(
+    template: Template, message: Message, device: str, document: Json, received_at: datetime, zone: ZoneInfo
+) -> DecodeResult:
+    """Return what one device's object means, or its list of them, out of a telegram of several devices."""
+    result = DecodeResult(device, received_at)
+    if type(document) is list:
+        _read_list(template, message, document, result, zone)
+    elif type(document) is dict:
+        _read_object(template, message, document, result, zone)
+    else:
+        result.fault("wrong_shape", f"{device:.80} is a {_kind(document)}, an object is expected")
+    return result
+
+
+def json_of(payload: bytes, result: DecodeResult) -> Json:
+    """Return the document a payload is, or UNREADABLE with the fault noted in `result`."""
+    return _document(payload, False, result)
+
+
+UNREADABLE = object()
 
 
 def _document(payload: bytes, bare: bool, result: DecodeResult) -> Json:
@@ -166,7 +227,7 @@ def _document(payload: bytes, bare: bool, result: DecodeResult) -> Json:
         except orjson.JSONDecodeError as error:
             number = _from_text(payload.decode("ascii", "replace")) if bare and len(payload) <= _LONGEST_NUMBER else ""
             return _lenient(payload, error, result) if isinstance(number, str) else number
-    return _UNREADABLE
+    return UNREADABLE
 
 
 def _lenient(payload: bytes, error: orjson.JSONDecodeError, result: DecodeResult) -> Json:
@@ -177,7 +238,7 @@ def _lenient(payload: bytes, error: orjson.JSONDecodeError, result: DecodeResult
         except (ValueError, RecursionError):  # ValueError covers broken UTF-8, JSON and integers without end
             pass
     result.fault("not_json", str(error))
-    return _UNREADABLE
+    return UNREADABLE
 
 
 def _read_list(
@@ -326,11 +387,21 @@ def walk(document: Json, keys: tuple[str, ...]) -> Json:
     for key in keys:
         if type(document) is dict:
             document = document.get(key)
-        elif type(document) is list and key.isdecimal() and int(key) < len(document):
-            document = document[int(key)]
+        elif type(document) is list:
+            document = _element(document, key)
         else:
             return None
     return document
+
+
+def _element(elements: list[Json], key: str) -> Json:
+    """Return the element of that number, or with `name=value` the first object whose `name` is that."""
+    if key.isdecimal():
+        return elements[int(key)] if len(key) < _LONGEST_INDEX and int(key) < len(elements) else None
+    name, equals, value = key.partition("=")
+    if not equals:
+        return None
+    return next((e for e in elements if type(e) is dict and str(e.get(name)) == value), None)
 
 
 def _kind(value: Json) -> str:

@@ -15,11 +15,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from core.park import DeviceId, Park
 from core.quality import ReadingFlag
-from ingest.decode import decode, decode_message
-from ingest.templates import Template
+from ingest.decode import DecodeResult
+from ingest.several import decode_telegram
+from ingest.templates import Message, Template
 
 MOST_TOPICS = 2000
 MOST_QUANTITIES = 100
+MOST_FITS = 500  # devices that one topic tells of, counted per template
 KEPT_STAMPS = 200
 SAMPLE_BYTES = 160
 MOST_LISTED = 100
@@ -44,18 +46,25 @@ class Fit:
 
 @dataclass
 class Topic:
-    """What was heard on one topic; `fits` is by template, `alike` names templates that read it on another topic."""
+    """What was heard on one topic.
+
+    `fits` is by template and device, of which a gateway's telegram names many; `alike` names templates that read it on
+    another topic.
+    """
 
     name: str
     messages: int = 0
     sample: bytes = b""
-    fits: dict[str, Fit] = field(default_factory=dict)
+    fits: dict[tuple[str, str], Fit] = field(default_factory=dict)
     alike: set[str] = field(default_factory=set)
 
-    def best(self) -> tuple[str, Fit] | None:
+    def best(self) -> tuple[str, list[Fit]] | None:
         """Return the template that reads the most quantities; of equals the first by name."""
-        readable = [(name, fit) for name, fit in sorted(self.fits.items()) if fit.quantities]
-        return max(readable, key=lambda f: len(f[1].quantities), default=None)
+        readable: dict[str, list[Fit]] = {}
+        for (name, _), fit in sorted(self.fits.items()):
+            if fit.quantities:
+                readable.setdefault(name, []).append(fit)
+        return max(readable.items(), key=lambda f: sum(len(fit.quantities) for fit in f[1]), default=None)
 
 
 @dataclass(frozen=True)
@@ -142,18 +151,20 @@ class Hearing:
         topic.sample = payload[:SAMPLE_BYTES]
         on_topic = False
         for template in self._templates.values():
-            device = template.device_in(name)
-            if device is not None:
+            message = template.message_for(name)
+            if message is not None:
                 on_topic = True
-                self._read(topic, template, device, payload, received_at, retained)
+                device = message.device_in(name) or ""
+                for result in decode_telegram(template, message, device, payload, received_at, self._park.zone):
+                    self._note(topic, template, result, retained)
         if not on_topic and topic.messages == 1:
             topic.alike = self._alike(payload, received_at)
 
-    def _read(
-        self, topic: Topic, template: Template, device: str, payload: bytes, received_at: datetime, retained: bool
-    ) -> None:
-        result = decode(template, device, topic.name, payload, received_at, self._park.zone)
-        fit = topic.fits.setdefault(template.name, Fit(device))
+    def _note(self, topic: Topic, template: Template, result: DecodeResult, retained: bool) -> None:
+        key = (template.name, result.device)
+        if key not in topic.fits and len(topic.fits) >= MOST_FITS:
+            return
+        fit = topic.fits.setdefault(key, Fit(result.device))
         for row in result.rows:
             if len(fit.quantities) < MOST_QUANTITIES:
                 fit.quantities.setdefault((row.quantity, row.channel))
@@ -167,16 +178,20 @@ class Hearing:
             template.name
             for template in self._templates.values()
             for message in template.messages
-            if decode_message(template, message, "", payload, received_at, self._park.zone).rows
+            if self._reads(template, message, payload, received_at)
         }
+
+    def _reads(self, template: Template, message: Message, payload: bytes, received_at: datetime) -> bool:
+        return any(r.rows for r in decode_telegram(template, message, "", payload, received_at, self._park.zone))
 
     def found(self, seconds: float) -> Discovery:
         """Return what was heard so far: devices by name, unread topics by name."""
         by_device: dict[tuple[str, str], list[tuple[Topic, Fit]]] = {}
         for topic in sorted(self._topics.values(), key=lambda t: t.name):
             best = topic.best()
-            if best is not None and _is_device(best[1].device):
-                by_device.setdefault((best[1].device, best[0]), []).append((topic, best[1]))
+            for fit in best[1] if best is not None else ():
+                if best is not None and _is_device(fit.device):
+                    by_device.setdefault((fit.device, best[0]), []).append((topic, fit))
         devices = tuple(self._device(d, t, parts) for (d, t), parts in sorted(by_device.items()))
         heard = {d.device for d in devices}
         unread = tuple(

@@ -21,6 +21,7 @@ from ingest.batch import BatchReader, quarantine_item, touched
 from ingest.device_time import microseconds
 from ingest.handoff import Received
 from ingest.router import Router
+from ingest.sparkplug import KEPT_UNDER, Archive
 from ingest.templates import load_templates
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,8 @@ def replay(
     `reason` and `number` choose among what waits. What still fails stays, with its reason of today. Raises ConfigError
     where there is no telegram of that number.
     """
-    reader = BatchReader(Router(park, load_templates()), park.zone)
+    router = Router(park, load_templates())
+    reader = BatchReader(router, park.zone, _births(router, state))
     result = ReplayResult()
     waiting = sum(n for code, (n, _) in state.quarantine_counts().items() if reason in {None, code})
     total = waiting if number is None else 1
@@ -126,6 +128,12 @@ def _read(
             stored[n] -= 1
             failed.setdefault(n, quarantine_item(messages[n], "rejected", why, str(batch.readings.device[position])))
     return _noted(state, items, failed, stored, now)
+
+
+def _births(router: Router, state: State) -> Archive | None:
+    if not router.sparkplug:
+        return None
+    return Archive({key.removeprefix(KEPT_UNDER): kept for key, kept in state.values(KEPT_UNDER).items()})
 
 
 def _noted(

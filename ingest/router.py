@@ -13,7 +13,10 @@ from ingest.templates import Message, Template, template_problems
 
 @dataclass(frozen=True)
 class Route:
-    """Who published: a device of the park, its template, the kind of message, the points it serves or has served."""
+    """Who published: a device of the park, its template, the kind of message, the points it serves or has served.
+
+    Where the telegram itself names its devices, the device is "" and there are no points.
+    """
 
     device: str
     template: Template
@@ -41,7 +44,11 @@ class Router:
         if problems:
             raise ConfigError(problems)
         self._devices = {d.id for _, d in park.assignments()}
+        self._by_template: dict[str, set[str]] = {}
+        for _, device in park.assignments():
+            self._by_template.setdefault(device.template, set()).add(device.id)
         self._messages = _used_messages(park, templates)
+        self.sparkplug = any(m.format == "sparkplug_b" for m in self._messages)
         self._routes = _routes(park, templates)
         self._open = {(m.topic.count("/") + 1, m.open_levels) for m in self._messages if m.open_levels}
         wanted = park.mqtt.topics or (m.subscription for m in self._messages)
@@ -51,6 +58,18 @@ class Router:
         """Return whose message this is."""
         found = self._routes.get(topic) or (self._behind_open_levels(topic) if self._open else None)
         return found if found is not None else self._unrouted(topic)
+
+    def serves(self, template: Template, device: str) -> bool:
+        """Say whether the park has a device of this id and template."""
+        return device in self._by_template.get(template.template, ())
+
+    def stranger(self, device: str) -> Unrouted:
+        """Say what is known of a device no route leads to."""
+        if device in self._devices:
+            return Unrouted("unknown_device", "PARK.yaml gives this device another template", device)
+        near = difflib.get_close_matches(device, self._devices, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        return Unrouted("unknown_device", f"no device in PARK.yaml has this id{hint}", device[:128])
 
     def _behind_open_levels(self, topic: str) -> Route | None:
         given = topic.split("/")
@@ -64,12 +83,8 @@ class Router:
     def _unrouted(self, topic: str) -> Unrouted:
         for message in self._messages:
             device = message.device_in(topic)
-            if device in self._devices:
-                return Unrouted("unknown_device", "PARK.yaml gives this device another template", device or "")
             if device is not None:
-                near = difflib.get_close_matches(device, self._devices, n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                return Unrouted("unknown_device", f"no device in PARK.yaml has this id{hint}", device[:128])
+                return self.stranger(device)
         return Unrouted("unknown_topic", "no template of this park's devices publishes on this topic")
 
 
@@ -88,9 +103,10 @@ def _routes(park: Park, templates: Mapping[str, Template]) -> dict[str, Route]:
         template = templates[device.template]
         for message in template.messages:
             topic = message.topic_of(device.id)
-            known = routes.setdefault(topic, Route(device.id, template, message, tuple(points[device.id])))
-            if (known.device, known.template) != (device.id, template):
-                reason = f"devices {known.device} and {device.id} both publish on {topic}"
+            own = "" if message.several else device.id
+            known = routes.setdefault(topic, Route(own, template, message, tuple(points.get(own, ()))))
+            if (known.device, known.template) != (own, template):
+                reason = f"devices {known.device or known.template.name} and {device.id} both publish on {topic}"
                 raise ConfigError([Problem("points", reason, "give one of them another template")])
     return routes
 

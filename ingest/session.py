@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 10.0
 TICK_S = 0.5
+MOST_TO_PUBLISH = 1000
 SUCCESS = MQTTErrorCode.MQTT_ERR_SUCCESS
 
 
@@ -57,6 +58,7 @@ class Session:
         self._password = password_of(broker)
         self._tls = tls_of(broker) if broker.tls else None
         self._acks: deque[list[Received]] = deque()
+        self._to_publish: deque[tuple[str, bytes]] = deque(maxlen=MOST_TO_PUBLISH)
         self._late: dict[int, Received] = {}
         self._burst: list[Received] = []
         self._wake_read, self._wake_write = socket.socketpair()
@@ -109,6 +111,11 @@ class Session:
     def acknowledge(self, messages: Sequence[Received]) -> None:
         """Tell the broker that these are ours now."""
         self._acks.append([m for m in messages if m.qos > 0])
+        self._wake()
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Send a message at QoS 0 while there is a connection; who needs it to arrive has to ask again."""
+        self._to_publish.append((topic, payload))
         self._wake()
 
     def _wake(self) -> None:
@@ -185,6 +192,8 @@ class Session:
         next_check_s = 0.0
         while (line := client.socket()) is not None:
             self._send_acks(client)
+            if self._to_publish and self._up:
+                client.publish(*self._to_publish.popleft(), qos=0)
             if self._stopping.is_set() and not self._acks and not client.want_write():
                 return False
             if self._handoff.over_high_water and self._up:

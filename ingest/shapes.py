@@ -201,6 +201,8 @@ class Holder:
 
 def holders_of(message: Message, blocks: dict[str, tuple[ReadingSpec, ...]]) -> list[Holder] | None:
     """Return the objects a kind of message is read from, None where there is no telling before it comes."""
+    if not message.plain or message.format != "json" or message.list_at or (message.own_names and message.read):
+        return None
     if message.own_names:
         return [Holder(message.at_keys, own_names=True)]
     specs = [(tuple(path.split(".")) if path else (), s) for block, path in message.read.items() for s in blocks[block]]

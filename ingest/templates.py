@@ -34,6 +34,7 @@ UNITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Channel = Annotated[str, Field(pattern=r"^[a-z0-9_-]{0,16}$")]
 TimeForm = Literal["iso", "iso_local", "epoch"]
+PayloadFormat = Literal["json", "line_protocol", "sparkplug_b"]
 
 
 class _Model(BaseModel):
@@ -47,6 +48,7 @@ class Caveat(_Model):
     source: str = ""
 
 
+DEVICE = "{device}"
 Keys = str | tuple[str, ...]
 
 
@@ -63,11 +65,33 @@ class DeviceTime(_Model):
 
     path: Keys = Field(min_length=1)
     forms: tuple[TimeForm, ...] = Field(min_length=1)
+    shared: bool = Field(False, description="of a telegram of several devices: stands once, beside them")
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
         """The path, cut into keys."""
         return _keys(self.path)
+
+
+class Several(_Model):
+    """Where a telegram holds several devices and what names each.
+
+    With `id` they are a list of objects, each with its id at that path. Without, they are an object whose keys are the
+    ids, and each value an object or a list of them.
+    """
+
+    at: Keys = ""
+    id: Keys = ""
+
+    @cached_property
+    def at_keys(self) -> tuple[str, ...]:
+        """The path of what holds the devices, cut into keys."""
+        return _keys(self.at)
+
+    @cached_property
+    def id_keys(self) -> tuple[str, ...]:
+        """The path of a device's id, cut into keys; empty where the keys are the ids."""
+        return _keys(self.id)
 
 
 class ReadingSpec(_Model):
@@ -133,28 +157,47 @@ class ReadingSpec(_Model):
 
 
 class Message(_Model):
-    """One kind of message a device publishes.
+    """One kind of message a device publishes, or a gateway for several of them.
 
     A level of the topic that is `+` may be anything, like the id of a gateway the device is behind.
     """
 
     topic: str
+    format: PayloadFormat = "json"
+    several: Several | None = Field(None, description="the telegram names its devices, not the topic")
     time: DeviceTime | None = None
     read: dict[str, str] = Field(default_factory=dict, description="block -> path of the object it is read from")
     readings: tuple[ReadingSpec, ...] = Field((), description="what is read from the payload itself")
     own_names: bool = Field(False, description="every quantity is accepted under its own name, `.channel` behind it")
     at: Keys = Field("", description="where the object with the own names stands")
     list: bool = Field(False, description="the payload may be a list of such objects, each with its own time")
+    list_at: Keys = Field("", description="where that list stands")
+    no_value: tuple[str, ...] = Field((), description="texts that stand in for a bare number while there is none")
     without_readings: Literal["quarantine", "ignore"] = "quarantine"
 
     @field_validator("topic")
     @classmethod
     def _one_device(cls, value: str) -> str:
-        levels = value.split("/")
-        others = [level for level in levels if level not in {"{device}", "+"}]
-        if levels.count("{device}") != 1 or any(c in level for level in others for c in "{}+#\x00"):
-            raise ValueError("a topic holds {device} once, as a whole level, and no wildcards but a level +")
+        others = [level for level in value.replace(DEVICE, "", 1).split("/") if level != "+"]
+        if any(c in level for level in others for c in "{}+#\x00"):
+            raise ValueError("a topic holds {device} once, and no wildcards but a level +")
         return value
+
+    @model_validator(mode="after")
+    def _named(self) -> Message:
+        if (DEVICE in self.topic) == (self.several is not None):
+            raise ValueError("either the topic holds {device} once, or several says where the telegram names them")
+        if self.several is not None and (self.bare or self.format != "json"):
+            raise ValueError("several devices in a telegram are read from JSON objects")
+        if self.time is not None and self.time.shared and (self.several is None or len(self.time.keys) != 1):
+            raise ValueError("a shared time is one key beside several devices")
+        if self.list_at and not self.list:
+            raise ValueError("list_at says where a list stands")
+        if self.no_value and not self.bare:
+            raise ValueError("no_value is for bare numbers")
+        if self.format != "json" and (self.bare or not self.list):
+            raise ValueError(f"{self.format} holds a list of objects")
+        return self
 
     @cached_property
     def at_keys(self) -> tuple[str, ...]:
@@ -162,9 +205,28 @@ class Message(_Model):
         return _keys(self.at)
 
     @cached_property
+    def list_keys(self) -> tuple[str, ...]:
+        """The path of the list of objects, cut into keys."""
+        return _keys(self.list_at)
+
+    @cached_property
     def bare(self) -> bool:
         """Whether the payload may be a number and nothing else."""
         return any(not v.keys for v in self.readings)
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether it is one device's JSON: nothing is to be known but the telegram itself."""
+        return self.several is None and self.format != "sparkplug_b"
+
+    @cached_property
+    def _around_device(self) -> tuple[int, str, str]:
+        """The level that names the device, and what stands before and behind it there; -1 without one."""
+        for place, level in enumerate(self.topic.split("/")):
+            before, device, behind = level.partition(DEVICE)
+            if device:
+                return place, before, behind
+        return -1, "", ""
 
     @cached_property
     def open_levels(self) -> tuple[int, ...]:
@@ -174,18 +236,29 @@ class Message(_Model):
     @property
     def subscription(self) -> str:
         """The MQTT filter that catches this message of every device."""
-        return self.topic.replace("{device}", "+")
+        return "/".join("+" if DEVICE in level else level for level in self.topic.split("/"))
 
     def topic_of(self, device: str) -> str:
         """Return the topic one device publishes on, with + for the levels that may be anything."""
-        return self.topic.replace("{device}", device)
+        return self.topic.replace(DEVICE, device)
 
     def device_in(self, topic: str) -> str | None:
-        """Return the device a topic names, or None where the topic is not this message's."""
+        """Return the device a topic names, or None where the topic is not this message's.
+
+        Where the telegram itself names its devices that is "".
+        """
         own, given = self.topic.split("/"), topic.split("/")
-        if len(own) != len(given) or any(o not in {g, "+", "{device}"} for o, g in zip(own, given, strict=True)):
+        place, before, behind = self._around_device
+        if len(own) != len(given) or any(
+            o not in {g, "+"} and i != place for i, (o, g) in enumerate(zip(own, given, strict=True))
+        ):
             return None
-        return given[own.index("{device}")] or None
+        if place < 0:
+            return ""
+        level = given[place]
+        if not (level.startswith(before) and level.endswith(behind) and len(level) > len(before) + len(behind)):
+            return None
+        return level[len(before) : len(level) - len(behind)]
 
 
 class Template(_Model):
@@ -204,8 +277,8 @@ class Template(_Model):
             missing = [b for b in message.read if b not in self.blocks]
             if missing:
                 raise ValueError(f"there is no block {missing[0]}")
-            if bool(message.read) + bool(message.readings) + message.own_names != 1:
-                raise ValueError("a message has either read, readings or own_names")
+            if bool(message.readings) == (bool(message.read) or message.own_names):
+                raise ValueError("a message has either readings, or read or own_names or both")
             if message.at and not message.own_names:
                 raise ValueError("at says where own_names stand")
             if message.bare and (message.time or message.list):

@@ -28,6 +28,7 @@ from ingest.batch import Batch, BatchReader, quarantine_item, touched
 from ingest.checks import Findings, LiveChecks
 from ingest.handoff import Handoff, Received
 from ingest.router import Router
+from ingest.sparkplug import Nodes
 from ingest.stranger_limit import StrangerLimit
 
 log = logging.getLogger(__name__)
@@ -66,8 +67,10 @@ class Writer:
         checks: LiveChecks,
         limits: BatchLimits | None = None,
         backoff: Backoff | None = None,
+        sparkplug: Nodes | None = None,
     ) -> None:
-        self._reader = BatchReader(router, zone)
+        self._sparkplug = sparkplug
+        self._reader = BatchReader(router, zone, sparkplug)
         self._store = store
         self._state = state
         self._handoff = handoff
@@ -165,6 +168,8 @@ class Writer:
             return self._reader.read(messages)
         except Exception:
             log.exception("decoding failed unexpectedly; looking for the message")
+        if self._sparkplug is not None:
+            self._sparkplug.forget_order()
         # One of them met a fault of ours. It must not hold up the others for ever.
         good: list[Received] = []
         faulty: dict[int, QuarantineItem] = {}
@@ -174,6 +179,8 @@ class Writer:
                 good.append(message)
             except Exception as error:  # noqa: BLE001 - the whole batch's was logged above
                 faulty[index] = quarantine_item(message, "decoder_fault", f"{type(error).__name__}: {error}"[:200])
+        if self._sparkplug is not None:
+            self._sparkplug.forget_order()
         batch = self._reader.read(good)
         batch.messages = messages
         batch.counts["decoder_fault"] += len(faulty)
@@ -218,6 +225,10 @@ class Writer:
             self._state.quarantine(items)
         if findings.events:
             self._state.notice(findings.events)
+        if self._sparkplug is not None:
+            for key, births in self._sparkplug.unsaved():
+                self._state.set_value(key, births)
+            self._sparkplug.saved()
         self._failpoint("before_ack")
         self._acknowledge(batch.messages)
         self._handoff.done(batch.messages)

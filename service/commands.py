@@ -18,7 +18,7 @@ from core.factors import factor_for
 from core.park import Park
 from core.park_file import load_park
 from core.text import Language
-from ingest.decode import decode as decode_message
+from ingest.several import decode_telegram
 from ingest.discover import discover as listen
 from ingest.replay import ReplayResult, replay
 from ingest.router import Router
@@ -174,9 +174,12 @@ def decode(template_name: str, topic: str, payload: Path, timezone: str) -> int:
         raw = sys.stdin.buffer.read() if str(payload) == "-" else payload.read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot read {payload}: {error.strerror}") from error
-    result = decode_message(template, device, topic, raw, SystemClock().now(), ZoneInfo(timezone))
-    print(orjson.dumps(result.told(), option=orjson.OPT_INDENT_2).decode())
-    return 1 if result.problems else 0
+    message = template.message_for(topic)
+    assert message is not None  # the topic named a device
+    results = decode_telegram(template, message, device, raw, SystemClock().now(), ZoneInfo(timezone))
+    told = [result.told() for result in results]
+    print(orjson.dumps(told if message.several else told[0], option=orjson.OPT_INDENT_2).decode())
+    return 1 if any(result.problems for result in results) else 0
 
 
 def simulate(path: Path, seed: int, interval_s: float, ledger: Path | None, faults: str | None) -> int:

@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from tests.torture import kills
+from tests.torture import kills, payloads
 
 # A part takes (how thorough: 1 is the whole run, seed) and says whether everything held.
-PARTS: dict[str, Callable[[float, int], bool]] = {"kills": kills.run}
+PARTS: dict[str, Callable[[float, int], bool]] = {"kills": kills.run, "payloads": payloads.run}
 
 
 def main() -> int:
