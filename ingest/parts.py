@@ -13,7 +13,6 @@ from ingest.several import decode_telegram
 from ingest.sparkplug import NAMESPACE, Told
 from ingest.stranger_limit import STRANGERS
 
-
 _SLASHES_OF_A_NODE = 3
 
 

@@ -18,10 +18,10 @@ from core.factors import factor_for
 from core.park import Park
 from core.park_file import load_park
 from core.text import Language
-from ingest.several import decode_telegram
 from ingest.discover import discover as listen
 from ingest.replay import ReplayResult, replay
 from ingest.router import Router
+from ingest.several import decode_telegram
 from ingest.templates import load_template, load_templates
 from reports import monthly
 from reports.pdf import check_names
@@ -167,18 +167,17 @@ def decode(template_name: str, topic: str, payload: Path, timezone: str) -> int:
     if timezone not in available_timezones():
         raise ConfigError(f"there is no time zone {timezone}", "write it like Asia/Shanghai")
     template = load_template(template_name)
-    device = template.device_in(topic)
-    if device is None:
+    message = template.message_for(topic)
+    if message is None:
         raise ConfigError(f"the topic does not fit template {template.name}", f"it wants {', '.join(template.topics)}")
     try:
         raw = sys.stdin.buffer.read() if str(payload) == "-" else payload.read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot read {payload}: {error.strerror}") from error
-    message = template.message_for(topic)
-    assert message is not None  # the topic named a device
+    device = message.device_in(topic) or ""
     results = decode_telegram(template, message, device, raw, SystemClock().now(), ZoneInfo(timezone))
     told = [result.told() for result in results]
-    print(orjson.dumps(told if message.several else told[0], option=orjson.OPT_INDENT_2).decode())
+    print(orjson.dumps(told[0] if message.several is None else told, option=orjson.OPT_INDENT_2).decode())
     return 1 if any(result.problems for result in results) else 0
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import resource
 import sys
 from collections import Counter
@@ -28,6 +29,7 @@ from core.clock import SystemClock
 from core.park import Park
 from core.park_file import load_park
 from core.quantities import READING
+from ingest import tahu
 from ingest.batch import read_batch
 from ingest.decode import FUTURE_LIMIT_US
 from ingest.device_time import CLOCKS_EXIST_US, microseconds
@@ -60,6 +62,19 @@ TIMES: list[Any] = [
     "2026-10-01T08:15:00+08:00", "2026-10-01", "08:15", "", None, True, [1790812800], {"s": 1790812800},
 ]  # fmt: skip
 NAMES = ["", "time", "timestamp", "value", "data", "é", "电能", "a.b", "x" * 300, "__proto__", *READING]
+VALUES: dict[str, tuple[Any, ...]] = {
+    "int_value": (0, 1, 255, 2**31, 2**32 - 1),
+    "long_value": (0, 10231, 2**53 + 1, 2**63, 2**64 - 1),
+    "float_value": (0.0, -1.5, math.inf, math.nan, 3e38),
+    "double_value": (0.0, 10231.45, -math.inf, math.nan, 1e308),
+    "boolean_value": (True, False),
+    "string_value": ("", "12", "on"),
+}
+WORDS = [
+    b"", b"0", b"-1.5", b"12i", b"12u", b"1e400", b"t", b"False", b'"on, \\"x\\" = 1"', b'"', b"\\ ", b"energy_import_kwh",
+    b"active_power_kw.l1", b"active_power_kw.L1", b"1790812800000000000", b"-1", b"99999999999999999999", b"1790812800",
+    b",", b" ", b"=", b"\n", b"#", "é".encode(), b"\xff", b"nan", b"inf", b"1_000",
+]  # fmt: skip
 
 Document = Any
 Path_ = tuple[Document, Any]  # what holds a value, and under which key or place
@@ -230,11 +245,48 @@ CHANGES: list[Callable[[Document, Any, random.Random], None]] = [
 ]  # fmt: skip
 
 
-def mutated(golden: Golden, rng: random.Random) -> bytes:
+def of_sparkplug(rng: random.Random) -> bytes:
+    """Return a telegram of Sparkplug B with sequence, aliases, types and values that may not fit together."""
+    metrics = []
+    for _ in range(rng.randint(0, 5)):
+        metric: dict[str, Any] = {}
+        if rng.random() < 0.6:
+            metric["name"] = rng.choice([*READING, *NAMES[:8], "bdSeq", "active_power_kw.l1"])
+        if rng.random() < 0.6:
+            metric["alias"] = rng.choice((0, 1, 2, 3, 9, 2**64 - 1))
+        if rng.random() < 0.5:
+            metric["timestamp"] = rng.choice((0, 1, 1790812800000, 1790812800, 2**63, 2**64 - 1))
+        if rng.random() < 0.7:
+            metric["datatype"] = rng.randint(0, 30)
+        if rng.random() < 0.1:
+            metric["is_null"] = True
+        kind, values = rng.choice(tuple(VALUES.items()))
+        metric[kind] = rng.choice(values)
+        metrics.append(metric)
+    seq = rng.choice((None, 0, 0, 1, 2, 3, 255, 256, 2**64 - 1))
+    built = tahu.build(rng.choice((0, 1790812800000, 1790812860000, 2**64 - 1)), metrics, seq)
+    return built if rng.random() < STRUCTURAL else in_bytes(built, rng)
+
+
+def of_lines(payload: bytes, rng: random.Random) -> bytes:
+    """Change whole words of line protocol: names, values, times."""
+    words = re.split(rb"([ ,=\n])", payload)
+    for _ in range(rng.randint(1, 3)):
+        at = rng.randrange(len(words))
+        words[at] = rng.choice(WORDS)
+    return b"".join(words)
+
+
+def mutated(golden: Golden, template: Template, rng: random.Random) -> bytes:
     """Return a mutation of a payload."""
-    if golden.document is not None and rng.random() < STRUCTURAL:
-        return in_structure(golden.document, rng)
-    return in_bytes(golden.payload, rng)
+    if rng.random() >= STRUCTURAL:
+        return in_bytes(golden.payload, rng)
+    form = template.messages[0].format
+    if form == "sparkplug_b":
+        return of_sparkplug(rng)
+    if form == "line_protocol":
+        return of_lines(golden.payload, rng)
+    return in_structure(golden.document, rng) if golden.document is not None else in_bytes(golden.payload, rng)
 
 
 # -- one template
@@ -251,7 +303,7 @@ def torture(template: Template, payloads: int, seed: int) -> Outcome:
         messages = []
         for _ in range(min(AT_ONCE, payloads - outcome.payloads)):
             golden = rng.choice(found)
-            payload = mutated(golden, rng)
+            payload = mutated(golden, template, rng)
             outcome.payloads += 1
             outcome.json += _parsed(payload) is not None or payload.strip() == b"null"
             messages.append(Received(golden.topic, payload, NOW, 0, 1, 1))
@@ -273,7 +325,7 @@ def _count(outcome: Outcome, messages: list[Received], batch: Any, router: Route
     times = batch.readings["time"].to_numpy("datetime64[us]").astype("int64")
     if not all(map(math.isfinite, batch.readings["value"])):
         outcome.wrong.append("a value without bounds")
-    if len(times) and not (CLOCKS_EXIST_US <= times.min() and times.max() <= microseconds(NOW) + FUTURE_LIMIT_US):
+    if len(times) and not (times.min() >= CLOCKS_EXIST_US and times.max() <= microseconds(NOW) + FUTURE_LIMIT_US):
         outcome.wrong.append(f"a time out of bounds: {times.min()} to {times.max()}")
     if any(not item.reason for item in batch.quarantine) or len(batch.quarantine) != len(batch.faulty):
         outcome.wrong.append("quarantine without a reason")
