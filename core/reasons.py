@@ -24,6 +24,10 @@ _CHECK_TEMPLATE = (
     "用 parkwatt decode 对照设备模板检查报文；修正模板后执行 quarantine replay",
     "Hold the payload against the device's template with `parkwatt decode`; mend the template, then replay",
 )
+_REBIRTH = (
+    "已请求节点重新发布出生报文；收到后执行 quarantine replay",
+    "The edge node was asked for a rebirth; replay once it came",
+)
 _MEND_FILE = ("修正文件后重新导入", "Mend the file and import it again")
 
 QUARANTINE_REASONS: dict[str, ReasonWords] = {
@@ -42,6 +46,14 @@ QUARANTINE_REASONS: dict[str, ReasonWords] = {
     "empty": _words("报文为空", "the payload is empty", *_CHECK_DEVICE),
     "too_large": _words("报文过大，未读取", "the payload is too large to be read", *_CHECK_DEVICE),
     "not_json": _words("报文不是有效的 JSON", "the payload is not JSON", *_CHECK_DEVICE),
+    "not_line_protocol": _words("报文的一行不是有效的行协议", "a line is not InfluxDB line protocol", *_CHECK_DEVICE),
+    "not_protobuf": _words("报文不是有效的 Sparkplug B", "the payload is not Sparkplug B", *_CHECK_DEVICE),
+    "no_birth": _words(
+        "收到数据前没有收到出生报文，别名含义未知", "data came before their birth certificate", *_REBIRTH
+    ),
+    "sequence_gap": _words("之前的报文缺失，别名含义不可靠", "a telegram before it was missed", *_REBIRTH),
+    "unknown_alias": _words("出生报文中没有此别名", "the birth certificate lacks an alias", *_CHECK_DEVICE),
+    "bad_device": _words("报文中的设备编号无效", "a telegram does not say which device it is of", *_CHECK_TEMPLATE),
     "wrong_shape": _words(
         "报文结构与模板不符", "the payload is built otherwise than the template says", *_CHECK_TEMPLATE
     ),

@@ -79,6 +79,8 @@ def _line(line: str) -> Document:
     if series is None:
         raise ValueError("no measurement")
     name, *tags = _PART.findall(series[0]) or [""]
+    if ",".join((name, *tags)) != series[0]:
+        raise ValueError("an empty measurement or tag")
     document: Document = {"name": _plain(name), "tags": dict(_tag(tag) for tag in tags), "fields": {}}
     at = _fields(line, series.end(), document["fields"])
     stamp = line[at:].strip()
