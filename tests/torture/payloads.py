@@ -8,6 +8,7 @@ reading is without bounds in value or time. At least half of the payloads must s
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import random
@@ -196,12 +197,17 @@ def _places(root: Document) -> list[Path_]:
     return found
 
 
+def _fresh(values: list[Any], rng: random.Random) -> Any:
+    """Return one of the values, a list or object as a new one: later changes must not reach into the next payload."""
+    return copy.copy(rng.choice(values))
+
+
 def _replace(holder: Document, key: Any, rng: random.Random) -> None:
-    holder[key] = rng.choice(SCALARS)
+    holder[key] = _fresh(SCALARS, rng)
 
 
 def _time(holder: Document, key: Any, rng: random.Random) -> None:
-    holder[key] = rng.choice(TIMES)
+    holder[key] = _fresh(TIMES, rng)
 
 
 def _drop(holder: Document, key: Any, rng: random.Random) -> None:  # noqa: ARG001 - all changes are called alike
@@ -216,13 +222,13 @@ def _rename(holder: Document, key: Any, rng: random.Random) -> None:
 
 def _nest(holder: Document, key: Any, rng: random.Random) -> None:
     value = holder[key]
-    holder[key] = rng.choice(([value], [value, value], {"value": value}, [[value]], {str(key): value}))
+    holder[key] = rng.choice(([value], [value, copy.deepcopy(value)], {"value": value}, [[value]], {str(key): value}))
 
 
 def _repeat(holder: Document, key: Any, rng: random.Random) -> None:
     value = holder[key]
     if isinstance(value, list) and value:
-        holder[key] = value * rng.choice((2, 3, 30))
+        holder[key] = [copy.deepcopy(v) for v in value * rng.choice((2, 3, 30))]
 
 
 def _text(holder: Document, key: Any, rng: random.Random) -> None:
@@ -235,9 +241,9 @@ def _text(holder: Document, key: Any, rng: random.Random) -> None:
 
 def _add(holder: Document, key: Any, rng: random.Random) -> None:  # noqa: ARG001 - as above
     if isinstance(holder, dict):
-        holder[rng.choice(NAMES)] = rng.choice(SCALARS)
+        holder[rng.choice(NAMES)] = _fresh(SCALARS, rng)
     else:
-        holder.append(rng.choice(SCALARS))
+        holder.append(_fresh(SCALARS, rng))
 
 
 CHANGES: list[Callable[[Document, Any, random.Random], None]] = [
