@@ -13,7 +13,8 @@ import yaml
 
 from core.errors import ConfigError
 from core.park import Park
-from ingest.batch import Batch, read_batch
+from ingest.batch import Batch, BatchReader
+from ingest.device_time import microseconds
 from ingest.handoff import Received
 from ingest.proposal import Hearing
 from ingest.router import Router
@@ -45,7 +46,7 @@ def with_meters(park: Park, template: str, *devices: str) -> Park:
 
 def batch_of(park: Park, topic: str, payload: object) -> Batch:
     raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return read_batch([Received(topic, raw, NOW, 0, 1, 1)], Router(park, TEMPLATES), ZONE)
+    return BatchReader(Router(park, TEMPLATES), ZONE).read([Received(topic, raw, microseconds(NOW), 0, 1, 1)])
 
 
 def read(batch: Batch) -> list[tuple[str, str, float]]:

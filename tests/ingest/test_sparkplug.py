@@ -14,8 +14,9 @@ import pytest
 from core.clock import ManualClock, SystemClock
 from core.park import Park
 from ingest import tahu
-from ingest.batch import Batch, read_batch
+from ingest.batch import Batch, BatchReader
 from ingest.collector import Collector
+from ingest.device_time import microseconds
 from ingest.handoff import Received
 from ingest.router import Router
 from ingest.sparkplug import KEPT_UNDER, Archive, Nodes
@@ -45,10 +46,11 @@ class Host:
         self.clock = ManualClock(NOW)
         self.published: list[tuple[str, bytes]] = []
         self.nodes = Nodes(self.clock, lambda topic, payload: self.published.append((topic, payload)), kept)
+        self.reader = BatchReader(self.router, ZONE, self.nodes)
         self.kept = dict(kept or {})
 
     def take(self, *messages: tuple[str, bytes]) -> Batch:
-        batch = read_batch([Received(t, p, NOW, 0, 0, 1) for t, p in messages], self.router, ZONE, self.nodes)
+        batch = self.reader.read([Received(t, p, microseconds(NOW), 0, 0, 1) for t, p in messages])
         self.kept |= {key.removeprefix(KEPT_UNDER): value for key, value in self.nodes.unsaved()}
         self.nodes.saved()
         return batch
@@ -179,8 +181,8 @@ def test_a_replay_reads_with_the_birth_before_a_telegram_or_the_first_one_after_
     assert dict(host.take(early).counts) == {"no_birth": 1}
     host.take(nbirth(), dbirth(), nbirth(), dbirth(alias=8, time_ms=T + 60_000))
     late = ddata(9, 7.0, alias=8, time_ms=T + 61_000)
-    telegrams = [Received(t, p, NOW, 0, 0, 1) for t, p in (early, ddata(9), late)]
-    batch = read_batch(telegrams, host.router, ZONE, Archive(host.kept))
+    telegrams = [Received(t, p, microseconds(NOW), 0, 0, 1) for t, p in (early, ddata(9), late)]
+    batch = BatchReader(host.router, ZONE, Archive(host.kept)).read(telegrams)
     assert [value for *_, value in read(batch)] == [101.0, 101.0, 7.0]
     assert batch.counts.total() == 0
 
@@ -299,6 +301,6 @@ def test_a_node_on_a_broker_is_asked_and_read_across_gaps_and_restarts(
     ]
     # The births are kept, so that a replay reads what waits.
     archive = Archive({k.removeprefix(KEPT_UNDER): v for k, v in state.values(KEPT_UNDER).items()})
-    waiting = [Received(i.topic, i.payload, i.received_at, 0, 0, 0) for i in state.items]
-    batch = read_batch(waiting, Router(park, load_templates()), ZONE, archive)
+    waiting = [Received(i.topic, i.payload, microseconds(i.received_at), 0, 0, 0) for i in state.items]
+    batch = BatchReader(Router(park, load_templates()), ZONE, archive).read(waiting)
     assert sorted(batch.readings["value"]) == [101.0, 104.0, 106.0]

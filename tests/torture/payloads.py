@@ -31,7 +31,7 @@ from core.park import Park
 from core.park_file import load_park
 from core.quantities import READING
 from ingest import tahu
-from ingest.batch import read_batch
+from ingest.batch import BatchReader
 from ingest.decode import FUTURE_LIMIT_US
 from ingest.device_time import CLOCKS_EXIST_US, microseconds
 from ingest.handoff import Received
@@ -303,7 +303,8 @@ def torture(template: Template, payloads: int, seed: int) -> Outcome:
     rng = random.Random(f"{template.name} {seed}")  # noqa: S311 - a seed that can be run again is the point
     router = router_of(load_park(PARK), template)
     nodes = Nodes(SystemClock(), lambda _topic, _payload: None) if router.sparkplug else None
-    found, zone = goldens(template.name), ZoneInfo("Europe/Berlin")
+    reader = BatchReader(router, ZoneInfo("Europe/Berlin"), nodes)
+    found = goldens(template.name)
     outcome = Outcome(template.name)
     while outcome.payloads < payloads:
         messages = []
@@ -312,9 +313,9 @@ def torture(template: Template, payloads: int, seed: int) -> Outcome:
             payload = mutated(golden, template, rng)
             outcome.payloads += 1
             outcome.json += _parsed(payload) is not None or payload.strip() == b"null"
-            messages.append(Received(golden.topic, payload, NOW, 0, 1, 1))
+            messages.append(Received(golden.topic, payload, microseconds(NOW), 0, 1, 1))
         try:
-            batch = read_batch(messages, router, zone, nodes)
+            batch = reader.read(messages)
         except Exception as error:  # noqa: BLE001 - what is looked for
             outcome.wrong.append(f"{type(error).__name__}: {error}")
             continue
