@@ -15,8 +15,8 @@ from core.park import Park
 from core.store import DirtyMark, State, Store
 from core.timebase import day_of, days_between
 from models.corrections import readings_needed, sums, widened
+from models.judging import SPREADABLE_US
 from models.points import NEEDED
-from models.registers import SPREADABLE_US
 
 _SPREADABLE = timedelta(microseconds=SPREADABLE_US)
 _NEAR = timedelta(days=1)  # readings this close are judged together

@@ -17,12 +17,13 @@ from models import corrections as correcting
 from models import meter_checks, months, rows
 from models.affected import affected, runs_of
 from models.derive import Derived, derive
+from models.judging import RETURN_WITHIN_US
 from models.points import NEEDED, PointSeries, part_of, point_series
 from models.power import gap_limit_us
-from models.registers import RETURN_WITHIN_US, SHAPED_US
 from models.rows import day_starts
 from models.samples import DeviceSamples, split
 from models.series import Grid, grid_of, to_us
+from models.slotting import SHAPED_US
 
 SETTLE = timedelta(minutes=2)  # a slot counts as closed this long after its end: readings are on their way
 CHUNK_DAYS = 31

@@ -12,9 +12,9 @@ from core.park import DeviceAssignment, Point
 from core.quality import Event, Reason
 from core.quantities import READING, Kind
 from models import corrections as correcting
-from models import power, registers
+from models import power, slotting
 from models.power import Profile, gap_limit_us
-from models.registers import Curve, RegisterEvent
+from models.registers import Curve, RegisterEvent, read_register
 from models.samples import DeviceSamples, Samples
 from models.series import Floats, Grid, Ints, SlotSeries, bit, from_us, joined, joined_means, to_us
 
@@ -177,9 +177,9 @@ class _Device:
         # The rating is that of the point; the register counts before the ratio.
         rating_kw = device.rating_kw / device.ratio if device.rating_kw else None
         times_us, values = _calm(samples, device.interval_s)
-        curve = registers.read_register(times_us, values, rating_kw=rating_kw, interval_s=device.interval_s)
+        curve = read_register(times_us, values, rating_kw=rating_kw, interval_s=device.interval_s)
         self.events += self._told(curve)
-        return registers.slot_energy(curve, self.grid.edges_us, self.span, shape).times(device.ratio)
+        return slotting.slot_energy(curve, self.grid.edges_us, self.span, shape).times(device.ratio)
 
     def _told(self, curve: Curve) -> Iterable[Event]:
         first, last = (int(e) for e in self.grid.edges_us[[0, -1]])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.quality import Reason
-from models.series import HOUR_US, SLOT_US, Floats, Ints, SlotSeries, bit, with_missing
+from models.series import HOUR_US, SLOT_US, Bools, Floats, Ints, SlotSeries, bit, with_missing
 
 # Integrals are differences of long running sums; beyond these decimals they are noise, and noise is no new value.
 ENERGY_DECIMALS = 6
@@ -31,6 +31,29 @@ def gap_limit_us(interval_s: float, times_us: Ints | None = None) -> int:
     """
     limit = max(int(3e6 * interval_s), SLOT_US + GAP_TOLERANCE_US)
     return limit if times_us is None else max(limit, 2 * _pace_us(times_us))
+
+
+def gaps(times_us: Ints, interval_s: float) -> Bools:
+    """Return for every step between sorted samples whether it is a gap.
+
+    As `gap_limit_us`, but the pace is that of the spacings beside each step, so it does not matter how much more of a
+    history the samples hold.
+    """
+    span = np.diff(times_us)
+    limit = gap_limit_us(interval_s)
+    found = span > limit
+    wide = np.flatnonzero(found)
+    wide = wide[span[wide] <= 2 * COARSEST_PACE_US]
+    if len(wide):
+        at = wide[:, None] + np.arange(-PACE_SPACINGS, PACE_SPACINGS + 1)
+        near = np.sort(np.where((at >= 0) & (at < len(span)), span[np.clip(at, 0, len(span) - 1)], 0), axis=1)
+        passed = np.cumsum(near, axis=1)
+        half = np.argmax(2 * passed >= passed[:, -1:], axis=1)
+        pace = near[np.arange(len(wide)), half]
+        alike = np.count_nonzero((np.abs(near - pace[:, None]) <= PACE_TOLERANCE * pace[:, None]) & (near > 0), axis=1)
+        kept = (pace <= COARSEST_PACE_US) & (alike >= PACE_SPACINGS)
+        found[wide] = span[wide] > np.where(kept, np.maximum(limit, 2 * pace), limit)
+    return found
 
 
 def _pace_us(times_us: Ints) -> int:
