@@ -15,7 +15,7 @@ from models.series import HOUR_US, Bools, Floats, Ints
 
 HEADROOM = 1.2  # a meter point may exceed its rating by this factor before a step is implausible
 RETURN_WITHIN_US = 2 * HOUR_US  # a dip or spike has to come back within this time or RETURN_READINGS
-RETURN_READINGS = 3
+RETURN_READINGS = 3  # where it stands still meanwhile, within FROZEN_WITHIN_US
 NEAR = 0.1  # a dip that comes back this close, relative to its depth, was a dip even where the meter is a large one
 FROZEN_WITHIN_US = 6 * HOUR_US  # a display is believed to have frozen for no longer
 FLOAT32 = 2.4e-7  # relative noise of a register that passed through a 32-bit float
@@ -152,7 +152,7 @@ def _judge_odd(r: Register, level: int, i: int) -> Judgement | None:
     if _open(r, j):
         return None
     if r.w[j] > level:
-        return Judgement(Case.IMPLAUSIBLE, j, 0, _more(r, i, j, 0))
+        return Judgement(Case.IMPLAUSIBLE, j, 0, _more(r, _still_since(r, i), j, 0))
     return _fallen(r, level, i)
 
 
@@ -162,14 +162,28 @@ def _more(r: Register, i: int, j: int, rise_wh: int) -> float:
     return max(0.0, room - rise_wh) if np.isfinite(room) else np.nan
 
 
+def _still_since(r: Register, i: int) -> int:
+    """Return since which reading the display has stood still; what it shows then may be no count."""
+    first = max(0, int(np.searchsorted(r.t, r.t[i] - FROZEN_WITHIN_US)))
+    others = np.flatnonzero(r.w[first:i] != r.w[i])
+    return first + int(others[-1]) + 1 if len(others) else first
+
+
+def _still_until(r: Register, j: int) -> int:
+    """Return the last reading of those after j at which the display stands still."""
+    last = int(np.searchsorted(r.t, r.t[j] + FROZEN_WITHIN_US, side="right"))
+    return j + int(np.argmax(np.append(r.w[j:last] != r.w[j], True))) - 1
+
+
 def _open(r: Register, j: int) -> bool:
     """Say whether it is too early to tell what reading j began: it may still return.
 
-    Three readings settle it, but only if the display counts: zeros in a row, as at midnight, may return for two hours.
+    Three readings settle it, but only if the display counts: zeros in a row, as at midnight, may return for hours.
     """
-    after = r.w[j:]
-    settled = len(after) >= RETURN_READINGS and bool(np.any(after != after[0]))
-    return not settled and bool(r.t[-1] - r.t[j] < RETURN_WITHIN_US)
+    counts = bool(np.any(r.w[j:] != r.w[j]))
+    if counts and len(r.t) - j >= RETURN_READINGS:
+        return False
+    return bool(r.t[-1] - r.t[j] < (RETURN_WITHIN_US if counts else FROZEN_WITHIN_US))
 
 
 def _left_out(r: Register, level: int, i: int, back: int) -> Judgement:
@@ -196,7 +210,7 @@ def _fallen(r: Register, level: int, i: int) -> Judgement:
             if ROLLOVER_ZONE * wrap <= level < wrap and after + wrap - level <= room:
                 return Judgement(Case.ROLLOVER, j, after + wrap - level)
         if after <= room:
-            return Judgement(Case.RESET, j, after, _more(r, i, j, after))
+            return Judgement(Case.RESET, j, after, _more(r, i, _still_until(r, j), after))
     elif after <= r.resolution_wh:
         return Judgement(Case.RESET, j, after, np.nan)
     return Judgement(Case.REPLACED, j, 0, _more(r, i, j, 0))
@@ -206,7 +220,10 @@ def _returns_at(r: Register, level: int, i: int) -> int | None:
     """Return the reading at which a dip or spike after reading i is over; None where it does not return."""
     j = i + 1
     by_time = int(np.searchsorted(r.t, r.t[j] + RETURN_WITHIN_US, side="right"))
-    candidates = np.arange(j + 1, min(len(r.t), max(by_time, j + 1 + RETURN_READINGS)))
+    by_frozen = int(np.searchsorted(r.t, r.t[j] + FROZEN_WITHIN_US, side="right"))
+    counts_at = j + int(np.argmax(np.append(r.w[j:by_frozen] != r.w[j], True)))  # until then it stood still
+    last = max(by_time, j + 1 + RETURN_READINGS, min(counts_at + 1, by_frozen))
+    candidates = np.arange(j + 1, min(len(r.t), last))
     if not len(candidates):
         return None
     off = r.w[candidates] - level
@@ -223,3 +240,20 @@ def _returns_at(r: Register, level: int, i: int) -> int | None:
         fits &= (last_step > last_room) | in_one_step
     found = np.flatnonzero(fits)
     return int(candidates[found[0]]) if len(found) else None
+
+
+def context(times_us: Ints, start_us: int, end_us: int) -> slice:
+    """Return which of sorted readings say all there is to say about [start, end): more of them change nothing.
+
+    That is the readings inside, and beside the nearest ones outside `CONTEXT_US` and `CONTEXT_READINGS` more.
+    """
+    before = int(np.searchsorted(times_us, start_us)) - 1
+    after = int(np.searchsorted(times_us, end_us))
+    first, last = 0, len(times_us)
+    if before >= 0:
+        by_time = int(np.searchsorted(times_us, times_us[before] - CONTEXT_US))
+        first = max(0, min(by_time, before - CONTEXT_READINGS))
+    if after < len(times_us):
+        by_time = int(np.searchsorted(times_us, times_us[after] + CONTEXT_US, side="right"))
+        last = max(by_time, after + 1 + CONTEXT_READINGS)
+    return slice(first, last)

@@ -100,8 +100,8 @@ def read_register(
 
 def _clean(times_us: Ints, values_kwh: Floats) -> tuple[Ints, Ints]:
     fine = np.isfinite(values_kwh)
-    t, w = (times_us, values_kwh) if fine.all() else (times_us[fine], values_kwh[fine])
-    w = np.rint(w * 1000.0).astype(np.int64)
+    t, shown = (times_us, values_kwh) if fine.all() else (times_us[fine], values_kwh[fine])
+    w: Ints = np.rint(shown * 1000.0).astype(np.int64)
     span = np.diff(t)
     if np.any(span < 0):
         order = np.argsort(t, kind="stable")

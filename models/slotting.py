@@ -51,7 +51,8 @@ def _counts_at(edges: Ints, times: Ints, counts: Ints) -> Ints:
     rise, into, span = counts[k + 1] - counts[k], at - times[k], times[k + 1] - times[k]
     if np.any(rise.astype(float) * into > 2**61):  # a step of months and millions of kWh
         rise, into, span = (a.astype(object) for a in (rise, into, span))
-    return counts[k] + ((2 * rise * into + span) // (2 * np.maximum(span, 1))).astype(np.int64)
+    found: Ints = counts[k] + ((2 * rise * into + span) // (2 * np.maximum(span, 1))).astype(np.int64)
+    return found
 
 
 def _knots(curve: Curve, edges: Ints, shape: Profile | None) -> tuple[Ints, Ints]:

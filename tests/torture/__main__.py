@@ -6,10 +6,14 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from tests.torture import kills, payloads
+from tests.torture import histories, kills, payloads
 
 # A part takes (how thorough: 1 is the whole run, seed) and says whether everything held.
-PARTS: dict[str, Callable[[float, int], bool]] = {"kills": kills.run, "payloads": payloads.run}
+PARTS: dict[str, Callable[[float, int], bool]] = {
+    "histories": histories.run,
+    "kills": kills.run,
+    "payloads": payloads.run,
+}
 
 
 def main() -> int:
