@@ -154,7 +154,7 @@ def spike(rng: np.random.Generator, history: History) -> None:
 
 def reset(rng: np.random.Generator, history: History) -> None:
     at = place(rng, history)
-    history.shown_wh += 50_000_000
+    history.shown_wh += 60_000_000  # no reset at a count where a display could have wrapped
     lost = int(rng.integers(0, history.true_wh[at] - history.true_wh[at - 1] + 1))
     history.shown_wh[at:] = history.true_wh[at:] - history.true_wh[at - 1] - lost
     rounded(history)
