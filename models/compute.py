@@ -16,19 +16,21 @@ from core.timebase import SLOT, day_bounds, day_of, slot_start
 from models import corrections as correcting
 from models import meter_checks, months, rows
 from models.affected import affected, runs_of
+from models.context import NEAR_US, samples_around
 from models.derive import Derived, derive
-from models.judging import RETURN_WITHIN_US
+from models.judging import CONTEXT_US, RETURN_WITHIN_US
 from models.points import NEEDED, PointSeries, part_of, point_series
 from models.power import gap_limit_us
 from models.rows import day_starts
-from models.samples import DeviceSamples, split
+from models.samples import DeviceSamples
+from models.seams import DaySeams
 from models.series import Grid, grid_of, to_us
-from models.slotting import SHAPED_US
 
 SETTLE = timedelta(minutes=2)  # a slot counts as closed this long after its end: readings are on their way
 CHUNK_DAYS = 31
 QUANTITIES = 5  # that a device typically sends
 ROWS_PER_READ = 400_000  # bounds the memory of one read
+_NEAR = timedelta(microseconds=NEAR_US)
 _UNTIL_KEY = "models/computed_until"
 
 Progress = Callable[[int, int], None]
@@ -83,18 +85,26 @@ class Compute:
         return self._compute([d for d in days if day_bounds(d, self._park.zone)[0] < until], until, progress)
 
     def _compute(self, days: Sequence[date], until: datetime, progress: Progress | None) -> ComputeResult:
-        changed = events = done = 0
         corrections = in_force(self._state.corrections()) if days else ()
-        for first, last in runs_of(days, self._chunk_days()):
-            grid = grid_of(first, last, self._park.zone, until)
-            derived = derive(self._park, self._points(grid, until, corrections), grid)
-            changed += self._write(derived, grid)
-            events += self._write_events(derived.events, grid)
-            done += len(grid.days)
-            if progress:
-                progress(done, len(days))
+        seams = DaySeams(self._state, self._park.zone)
+        wanted, computed = list(days), set[date]()
+        changed = events = 0
+        while wanted:
+            for first, last in runs_of(wanted, self._chunk_days()):
+                grid = grid_of(first, last, self._park.zone, until)
+                points = self._points(grid, until, corrections)
+                derived = derive(self._park, points, grid)
+                changed += self._write(derived, grid)
+                events += self._write_events(derived.events, grid)
+                seams.take({p: s.seams for p, s in points.items()}, grid)
+                computed.update(grid.days)
+                if progress:
+                    progress(len(computed), len(computed.union(days)))
+            wanted = seams.open_days(computed, day_of(until - timedelta(microseconds=1), self._park.zone))
+        days = sorted(computed)
         changed += months.write_plans(self._park, self._store, days)
         changed += months.write_months(self._park, self._store, days, until)
+        seams.remember()
         first_day, last_day = (days[0], days[-1]) if days else (None, None)
         return ComputeResult(len(days), first_day, last_day, until, changed, events)
 
@@ -112,11 +122,11 @@ class Compute:
             grids = {p.id: self._grid_of_sums(grid, until, own.get(p.id, ())) for p in wanted}
             devices = sorted({d.id for p in wanted for d in p.devices})
             margin = max((self._margin(d.interval_s) for p in wanted for d in p.devices), default=timedelta(0))
-            start = min(g.start for g in grids.values()) - margin
-            end = max(g.end for g in grids.values()) + margin
+            start = min(g.start for g in grids.values()) - _NEAR
+            end = max(g.end for g in grids.values()) + _NEAR
             for applied in own.values():
                 start, end = correcting.readings_needed(applied, start, end)
-            samples = split(self._store.readings(start, end, devices=devices, quantities=NEEDED, edges=True))
+            samples = samples_around(self._store, start, end, devices, NEEDED, margin)
             for point in wanted:
                 series = self._series(point, samples, grid, grids[point.id], own.get(point.id, ()))
                 checked = meter_checks.meter_events(point, samples, grid)
@@ -159,8 +169,8 @@ class Compute:
 
     @staticmethod
     def _margin(interval_s: float) -> timedelta:
-        """Return how far beyond a day its cases are decided: gaps with a shape, dips that return, confirmation."""
-        needed_us = max(SHAPED_US, RETURN_WITHIN_US + gap_limit_us(interval_s), 2 * gap_limit_us(interval_s))
+        """Return how far beyond a stretch its cases are decided: gaps with a shape, dips that return, confirmation."""
+        needed_us = max(CONTEXT_US, RETURN_WITHIN_US + gap_limit_us(interval_s), 2 * gap_limit_us(interval_s))
         return timedelta(microseconds=needed_us)
 
     def _write(self, derived: Derived, grid: Grid) -> int:

@@ -13,6 +13,7 @@ from core.quality import Event, Reason
 from core.quantities import READING, Kind
 from models import corrections as correcting
 from models import power, slotting
+from models.context import Seam, Seams, add_seams, merged
 from models.power import Profile, gap_limit_us
 from models.registers import Curve, RegisterEvent, read_register
 from models.samples import DeviceSamples, Samples
@@ -33,6 +34,7 @@ class PointSeries:
     exported: SlotSeries | None = None
     gauges: Mapping[str, SlotSeries] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
+    seams: Mapping[int, Seam] = field(default_factory=dict)  # by day edge: what concerns the days on both sides
 
     @property
     def main(self) -> SlotSeries | None:
@@ -55,6 +57,7 @@ def point_series(
         return _weather_series(point, parts, grid, own)
     ways: dict[str, list[SlotSeries]] = {IMPORT: [], EXPORT: [], POWER: []}
     events: list[Event] = []
+    seams: list[Seams] = []
     for part in parts:
         served = _Device(point, part.device, part.samples, grid)
         if not served.touches():
@@ -62,6 +65,7 @@ def point_series(
         for quantity, series in served.flows().items():
             ways[quantity].append(series)
         events += served.events
+        seams.append(served.seams)
     size, edges = grid.size, grid.edges_us
     imported, exported = joined(ways[IMPORT], size), joined(ways[EXPORT], size)
     gauges = {POWER: joined_means(ways[POWER], size)} if ways[POWER] else {}
@@ -69,7 +73,7 @@ def point_series(
         imported = correcting.corrected_flow(imported, "import_kwh", own, edges)
         exported = correcting.corrected_flow(exported, "export_kwh", own, edges)
         gauges = {q: correcting.marked(g, own, edges) for q, g in gauges.items()}
-    whole = PointSeries(point, imported, exported, gauges)
+    whole = PointSeries(point, imported, exported, gauges, seams=merged(seams))
     events += _missing(whole.main, point.id, grid, _first_us(parts))
     return replace(whole, events=tuple(events))
 
@@ -101,7 +105,7 @@ def part_of(series: PointSeries, whole: Grid, grid: Grid) -> PointSeries:
 
     gauges = {q: correcting.cut(g, first, grid.size) for q, g in series.gauges.items()}
     events = tuple(e for e in series.events if grid.start <= e.start < grid.end)
-    return PointSeries(series.point, part(series.imported), part(series.exported), gauges, events)
+    return PointSeries(series.point, part(series.imported), part(series.exported), gauges, events, series.seams)
 
 
 class _Device:
@@ -115,6 +119,7 @@ class _Device:
         self.span = span_of(device)
         self.sign = -1.0 if device.direction == "reversed" else 1.0
         self.events: list[Event] = []
+        self.seams: Seams = {}
 
     def touches(self) -> bool:
         """Say whether the device served the point at any time of the grid."""
@@ -161,7 +166,7 @@ class _Device:
         shape = profile
         if profile is not None and exports:
             shape = replace(profile, positive=profile.negative, negative=profile.positive, ordinates=-profile.ordinates)
-        found = [self._register(p, shape) for p in parts]
+        found = [self._register(f"{quantity}.{n}", p, shape) for n, p in enumerate(parts)]
         if len(found) == 1:
             return found[0]
         value = np.sum([f.value for f in found], axis=0)
@@ -172,13 +177,15 @@ class _Device:
             np.bitwise_or.reduce([f.reasons for f in found]),
         )
 
-    def _register(self, samples: Samples, shape: Profile | None) -> SlotSeries:
+    def _register(self, name: str, samples: Samples, shape: Profile | None) -> SlotSeries:
         device = self.device
         # The rating is that of the point; the register counts before the ratio.
         rating_kw = device.rating_kw / device.ratio if device.rating_kw else None
         times_us, values = _calm(samples, device.interval_s)
         curve = read_register(times_us, values, rating_kw=rating_kw, interval_s=device.interval_s)
         self.events += self._told(curve)
+        day_edges = self.grid.edges_us[self.grid.day_at]
+        add_seams(self.seams, f"{device.id} {name}", curve, int(times_us[-1]), day_edges, shape)
         return slotting.slot_energy(curve, self.grid.edges_us, self.span, shape).times(device.ratio)
 
     def _told(self, curve: Curve) -> Iterable[Event]:

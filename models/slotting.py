@@ -31,7 +31,7 @@ def slot_energy(curve: Curve, edges_us: Ints, span_us: tuple[int, int], shape: P
         missing = np.full(size, bit(Reason.MISSING), dtype=np.int64)
         return SlotSeries(np.full(size, np.nan), np.zeros(size), np.zeros(size), missing)
     edges = np.clip(edges_us, *span_us)
-    count_wh = _counts_at(edges, *_knots(curve, edges, shape))
+    count_wh = counts_at(edges, *knots(curve, edges, shape))
     measured = _IS_MEASURED[curve.cases]
     coverage = _share(curve, edges, measured & ~curve.gaps)
     estimated = _share(curve, edges, (measured & curve.gaps) | (curve.cases == Case.RESET))
@@ -40,7 +40,7 @@ def slot_energy(curve: Curve, edges_us: Ints, span_us: tuple[int, int], shape: P
     return SlotSeries(value, coverage, estimated, with_missing(_reasons(curve, edges), coverage + estimated))
 
 
-def _counts_at(edges: Ints, times: Ints, counts: Ints) -> Ints:
+def counts_at(edges: Ints, times: Ints, counts: Ints) -> Ints:
     """Return the count at each edge in whole watt-hours, flat beyond both ends.
 
     Half a watt-hour always rounds up, and the arithmetic is whole: the day before and the day after must find the same
@@ -55,7 +55,7 @@ def _counts_at(edges: Ints, times: Ints, counts: Ints) -> Ints:
     return found
 
 
-def _knots(curve: Curve, edges: Ints, shape: Profile | None) -> tuple[Ints, Ints]:
+def knots(curve: Curve, edges: Ints, shape: Profile | None) -> tuple[Ints, Ints]:
     """Return the curve's knots, with more of them inside gaps where the point's own power tells the shape."""
     times, counts = curve.times_us, curve.count_wh
     if shape is None or not len(shape.times_us):
