@@ -77,6 +77,12 @@ class DeviceAssignment(Dated):
     ratio: float = Field(1.0, gt=0.0, description="CT ratio x PT ratio; 1 where the device already applies it")
     direction: Literal["normal", "reversed"] = "normal"
     rating_kw: float | None = Field(None, gt=0.0, description="largest power this point can draw or deliver")
+    rollover_kwh: float | None = Field(
+        None, gt=0.0, description="count at which its registers start again; default that of the template"
+    )
+    netting: Literal["sum", "phases"] | None = Field(
+        None, description="whether phases are added before counting, or each counts alone; default that of the template"
+    )
     interval_s: float = Field(60.0, gt=0.0, description="how often the device reports when all is well")
     serial: str | None = None
     accuracy_class: str | None = None

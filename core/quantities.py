@@ -59,8 +59,8 @@ class Quantity:
     high: float | None = None
 
 
-def _register(name: str, zh: str, en: str) -> Quantity:
-    return Quantity(name, "kWh", Kind.REGISTER, Aggregation.LAST, zh, en, 0.0, 1e12)
+def _register(name: str, zh: str, en: str, unit: str = "kWh") -> Quantity:
+    return Quantity(name, unit, Kind.REGISTER, Aggregation.LAST, zh, en, 0.0, 1e12)
 
 
 def _gauge(name: str, unit: str, zh: str, en: str, low: float, high: float) -> Quantity:
@@ -81,8 +81,17 @@ READING: dict[str, Quantity] = {
     for q in (
         _register("energy_import_kwh", "正向有功电能", "imported energy register"),
         _register("energy_export_kwh", "反向有功电能", "exported energy register"),
+        # Reactive and apparent energy is kept as sent and can be exported; no balance ever counts it.
+        _register("energy_reactive_import_kvarh", "正向无功电能", "imported reactive energy register", "kvarh"),
+        _register("energy_reactive_export_kvarh", "反向无功电能", "exported reactive energy register", "kvarh"),
+        _register("energy_reactive_q1_kvarh", "第一象限无功电能", "reactive energy register, quadrant 1", "kvarh"),
+        _register("energy_reactive_q2_kvarh", "第二象限无功电能", "reactive energy register, quadrant 2", "kvarh"),
+        _register("energy_reactive_q3_kvarh", "第三象限无功电能", "reactive energy register, quadrant 3", "kvarh"),
+        _register("energy_reactive_q4_kvarh", "第四象限无功电能", "reactive energy register, quadrant 4", "kvarh"),
+        _register("energy_apparent_kvah", "视在电能", "apparent energy register", "kVAh"),
         _gauge("active_power_kw", "kW", "有功功率", "active power", -1e6, 1e6),
         _gauge("reactive_power_kvar", "kvar", "无功功率", "reactive power", -1e6, 1e6),
+        _gauge("apparent_power_kva", "kVA", "视在功率", "apparent power", 0.0, 1e6),
         _gauge("dc_power_kw", "kW", "直流功率", "DC power", -1e5, 1e6),
         _gauge("voltage_v", "V", "电压", "voltage", 0.0, 1e6),
         _gauge("current_a", "A", "电流", "current", -1e5, 1e5),

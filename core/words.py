@@ -75,6 +75,10 @@ EVENT_WORDS: dict[str, Text] = {
         zh="三相之和与总功率不符：当日相差 {energy} kWh（{share}）",
         en="phases and total power differ by {energy} kWh over the day ({share})",
     ),
+    "tariff_mismatch": Text(
+        zh="各费率电量之和与总电量不符：当日相差 {energy} kWh（{share}）",
+        en="tariff registers and total register differ by {energy} kWh over the day ({share}); the total counts",
+    ),
     "children_exceed_parent": Text(
         zh="下级表合计比本表多 {energy} kWh（{share}）；请核对变比和上下级关系",
         en="the meters below it counted {energy} kWh more than it did ({share}); check ratios and the meter tree",

@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from core.errors import ConfigError, Problem
-from core.park import Park
+from core.park import DeviceAssignment, Park
 from core.quantities import READING, Kind
 
 # (multiply, divide) into the unit of the vocabulary; dividing by 1000 rounds correctly where times 0.001 does not.
@@ -22,6 +22,9 @@ UNITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "kWh": {"kWh": (1, 1), "Wh": (1, 1000), "MWh": (1000, 1)},
     "kW": {"kW": (1, 1), "W": (1, 1000), "MW": (1000, 1)},
     "kvar": {"kvar": (1, 1), "var": (1, 1000), "Mvar": (1000, 1)},
+    "kVA": {"kVA": (1, 1), "VA": (1, 1000), "MVA": (1000, 1)},
+    "kvarh": {"kvarh": (1, 1), "varh": (1, 1000), "Mvarh": (1000, 1)},
+    "kVAh": {"kVAh": (1, 1), "VAh": (1, 1000), "MVAh": (1000, 1)},
     "V": {"V": (1, 1), "mV": (1, 1000), "kV": (1000, 1)},
     "A": {"A": (1, 1), "mA": (1, 1000)},
     "Hz": {"Hz": (1, 1), "mHz": (1, 1000)},
@@ -268,6 +271,8 @@ class Template(_Model):
     products: tuple[str, ...] = ()
     description: str = ""
     caveats: tuple[Caveat, ...] = ()
+    netting: Literal["sum", "phases"] | None = None
+    rollover_kwh: float | None = Field(None, gt=0.0, description="count at which its registers start again")
     blocks: dict[str, tuple[ReadingSpec, ...]] = Field(default_factory=dict)
     messages: tuple[Message, ...] = Field(min_length=1)
 
@@ -359,8 +364,27 @@ def _problem(file: str, location: tuple[int | str, ...], message: str) -> Proble
     return Problem(f"{file}: {'.'.join(str(p) for p in location)}", message.removeprefix("Value error, "))
 
 
+def with_templates(park: Park, templates: Mapping[str, Template]) -> Park:
+    """Return the park whose devices have from their template what PARK.yaml does not say."""
+
+    def whole(device: DeviceAssignment) -> DeviceAssignment:
+        template = templates.get(device.template)
+        if template is None or (template.netting is None and template.rollover_kwh is None):
+            return device
+        return device.model_copy(
+            update={
+                "netting": device.netting or template.netting,
+                "rollover_kwh": device.rollover_kwh or template.rollover_kwh,
+            }
+        )
+
+    points = tuple(p.model_copy(update={"devices": tuple(map(whole, p.devices))}) for p in park.points)
+    return park.model_copy(update={"points": points})
+
+
 def template_problems(park: Park, templates: Mapping[str, Template]) -> Iterator[Problem]:
-    """Yield every device of a park whose template does not exist."""
+    """Yield every device of a park whose template does not exist, or whose netting does not fit."""
+    yield from _netting_problems(park, templates)
     for p, point in enumerate(park.points):
         for d, device in enumerate(point.devices):
             if device.template not in templates:
@@ -368,3 +392,22 @@ def template_problems(park: Park, templates: Mapping[str, Template]) -> Iterator
                 hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(sorted(templates))}"
                 path = f"points[{p}].devices[{d}].template"
                 yield Problem(path, f"there is no device template {device.template}", hint)
+
+
+def _netting_problems(park: Park, templates: Mapping[str, Template]) -> Iterator[Problem]:
+    """Yield meters that net otherwise than is written, and points whose meters net differently without saying so."""
+    for p, point in enumerate(park.points):
+        own = [t.netting if (t := templates.get(d.template)) else None for d in point.devices]
+        for d, device in enumerate(point.devices):
+            path = f"points[{p}].devices[{d}].netting"
+            if device.netting == "sum" and own[d] == "phases":
+                reason = f"a {device.template} counts every phase on its own, which cannot be netted afterwards"
+                yield Problem(path, reason, "write phases, or use a meter that adds the phases before it counts")
+            elif device.netting is None and own[d] and any(o not in {None, own[d]} for o in own[:d]):
+                reason = f"counts {_NETTING[own[d]]}, the meter before it {_NETTING[next(o for o in own[:d] if o)]}"
+                yield Problem(
+                    path, reason, "import and export are not comparable: write netting at it to say that you know"
+                )
+
+
+_NETTING: Mapping[str | None, str] = {"sum": "the sum of its phases", "phases": "every phase on its own"}

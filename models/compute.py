@@ -25,6 +25,7 @@ from models.rows import day_starts
 from models.samples import DeviceSamples
 from models.seams import DaySeams
 from models.series import Grid, grid_of, to_us
+from models.tariffs import tariff_events
 
 SETTLE = timedelta(minutes=2)  # a slot counts as closed this long after its end: readings are on their way
 CHUNK_DAYS = 31
@@ -129,7 +130,7 @@ class Compute:
             samples = samples_around(self._store, start, end, devices, NEEDED, margin)
             for point in wanted:
                 series = self._series(point, samples, grid, grids[point.id], own.get(point.id, ()))
-                checked = meter_checks.meter_events(point, samples, grid)
+                checked = [*meter_checks.meter_events(point, samples, grid), *tariff_events(point, samples, grid)]
                 found[point.id] = replace(series, events=(*series.events, *checked))
         return found
 

@@ -13,13 +13,12 @@ import numpy as np
 from core.park import DeviceAssignment, Park, Point
 from core.quality import Event
 from models import power
-from models.points import POWER, PointSeries, span_of
+from models.points import PHASES, POWER, PointSeries, span_of
 from models.power import gap_limit_us
 from models.samples import DeviceSamples
 from models.series import SLOT_US, Bools, Floats, Grid, from_us, to_us
 from models.sky import Sky
 
-PHASES = ("l1", "l2", "l3")
 OVER_RATING = 1.5  # readings of power beyond this share of the rating
 FLOOR_KW = 0.05  # less than this says nothing about direction
 MOST = 0.5  # of the slots of a day

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -22,6 +23,8 @@ from models.series import Floats, Grid, Ints, SlotSeries, bit, from_us, joined, 
 IMPORT, EXPORT, POWER = "energy_import_kwh", "energy_export_kwh", "active_power_kw"
 WEATHER = ("poa_wm2", "ghi_wm2", "temp_air_c", "temp_module_c", "wind_speed_ms")
 NEEDED = (IMPORT, EXPORT, POWER, *WEATHER)
+TARIFF = re.compile(r"t[0-9]{1,2}")  # DL/T 645: t1 sharp, t2 peak, t3 flat, t4 valley
+PHASES = ("l1", "l2", "l3")
 _ALWAYS = (-(2**62), 2**62)
 
 
@@ -152,11 +155,16 @@ class _Device:
         return power.profile(curve.times_us, curve.ordinates * factor, gap_us)
 
     def _channels(self, quantity: str) -> list[Samples]:
-        """Return the device's total, or its phases where it has no total."""
-        total = self.samples.get((quantity, ""))
-        if total is not None:
-            return [total]
-        return [s for (q, _), s in sorted(self.samples.items(), key=lambda item: item[0]) if q == quantity]
+        """Return the device's total; without one its tariff registers, else its phases, else whatever it has.
+
+        Tariffs and phases are two ways to split the same energy: adding up both would count it twice.
+        """
+        own = {channel: s for (q, channel), s in sorted(self.samples.items(), key=lambda i: i[0]) if q == quantity}
+        for group in ([""], [c for c in own if TARIFF.fullmatch(c)], [c for c in own if c in PHASES]):
+            found = [own[c] for c in group if c in own]
+            if found:
+                return found
+        return list(own.values())
 
     def _from_registers(self, quantity: str, profile: Profile | None) -> SlotSeries | None:
         parts = self._channels(quantity)
@@ -182,7 +190,9 @@ class _Device:
         # The rating is that of the point; the register counts before the ratio.
         rating_kw = device.rating_kw / device.ratio if device.rating_kw else None
         times_us, values = _calm(samples, device.interval_s)
-        curve = read_register(times_us, values, rating_kw=rating_kw, interval_s=device.interval_s)
+        curve = read_register(
+            times_us, values, rating_kw=rating_kw, interval_s=device.interval_s, rollover_kwh=device.rollover_kwh
+        )
         self.events += self._told(curve)
         day_edges = self.grid.edges_us[self.grid.day_at]
         add_seams(self.seams, f"{device.id} {name}", curve, int(times_us[-1]), day_edges, shape)

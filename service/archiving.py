@@ -13,8 +13,8 @@ from core.errors import ConfigError
 from core.frames import instant
 from core.timebase import day_bounds, month_bounds, month_of
 from ingest.archive_file import DROPPED, Manifest, file_name, verify, write_archive
-from models.points import NEEDED
 from models.judging import SPREADABLE_US
+from models.points import NEEDED
 from service.runner import Runtime
 
 _MICROSECOND = timedelta(microseconds=1)

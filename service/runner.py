@@ -22,6 +22,7 @@ from core.park import Park
 from core.store import State, Store
 from core.words import AlertSpeaker
 from ingest.collector import Collector
+from ingest.templates import load_templates, with_templates
 from models.compute import Compute
 from rules.engine import RuleEngine
 from rules.notify.pipeline import Notifier
@@ -85,7 +86,7 @@ def opened(park: Park, clock: Clock, config_text: str, *leases: str) -> Iterator
         try:
             if leases:
                 state.archive_config(park.digest, config_text, clock.now())
-            yield Runtime(park, clock, store, state)
+            yield Runtime(with_templates(park, load_templates()), clock, store, state)
         finally:
             store.close()
     finally:

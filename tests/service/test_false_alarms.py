@@ -29,6 +29,7 @@ CHECKS = {
     "stuck",
     "phase_reversed",
     "phase_mismatch",
+    "tariff_mismatch",
     "children_exceed_parent",
 }
 
