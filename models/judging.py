@@ -245,15 +245,16 @@ def _returns_at(r: Register, level: int, i: int) -> int | None:
 def context(times_us: Ints, start_us: int, end_us: int) -> slice:
     """Return which of sorted readings say all there is to say about [start, end): more of them change nothing.
 
-    That is the readings inside, and beside the nearest ones outside `CONTEXT_US` and `CONTEXT_READINGS` more.
+    That is the readings inside, and beside the nearest ones outside `CONTEXT_US` and the one beyond, or
+    `CONTEXT_READINGS`.
     """
     before = int(np.searchsorted(times_us, start_us)) - 1
     after = int(np.searchsorted(times_us, end_us))
     first, last = 0, len(times_us)
     if before >= 0:
         by_time = int(np.searchsorted(times_us, times_us[before] - CONTEXT_US))
-        first = max(0, min(by_time, before - CONTEXT_READINGS))
+        first = max(0, min(by_time - 1, before - CONTEXT_READINGS))
     if after < len(times_us):
         by_time = int(np.searchsorted(times_us, times_us[after] + CONTEXT_US, side="right"))
-        last = max(by_time, after + 1 + CONTEXT_READINGS)
+        last = max(by_time + 1, after + 1 + CONTEXT_READINGS)
     return slice(first, last)
