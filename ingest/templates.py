@@ -403,7 +403,12 @@ def _netting_problems(park: Park, templates: Mapping[str, Template]) -> Iterator
             if device.netting == "sum" and own[d] == "phases":
                 reason = f"a {device.template} counts every phase on its own, which cannot be netted afterwards"
                 yield Problem(path, reason, "write phases, or use a meter that adds the phases before it counts")
-            elif device.netting is None and own[d] and any(o not in {None, own[d]} for o in own[:d]):
+            elif (
+                point.role in {"grid", "storage"}
+                and device.netting is None
+                and own[d]
+                and any(o not in {None, own[d]} for o in own[:d])
+            ):
                 reason = f"counts {_NETTING[own[d]]}, the meter before it {_NETTING[next(o for o in own[:d] if o)]}"
                 yield Problem(
                     path, reason, "import and export are not comparable: write netting at it to say that you know"

@@ -87,3 +87,16 @@ def test_a_declared_rollover_is_no_reset():
     assert [e.code for e in declared.events] == ["rollover"]
     assert round(float(declared.imported.value.sum()), 3) == 48.0
     assert [e.code for e in point_series(point(), {"m": own}, GRID).events] == ["reset"]
+
+
+def test_a_ratio_that_changes_at_noon_multiplies_what_came_after():
+    noon = datetime(2026, 6, 10, 12, 7, tzinfo=UTC)  # between two readings, inside a slot
+    terms = {"id": "m", "template": "json", "rating_kw": 100.0, "interval_s": 900.0}
+    devices = (DeviceAssignment(**terms, valid_to=noon), DeviceAssignment(**terms, ratio=40.0, valid_from=noon))
+    both = Point(id="hall", role="load", name="Hall", devices=devices)
+    own = {"m": {(IMPORT, ""): register(24.0)}}  # 1 kW before the ratio
+    series = point_series(both, own, GRID)
+    before, after = 12.117, 24.0 - 12.117  # the count at 12:07, to the watt-hour
+    assert float(series.imported.value.sum()) == pytest.approx(before + 40 * after)
+    assert series.imported.coverage.tolist() == pytest.approx([1.0] * 96)
+    assert series.events == ()
