@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lock lint format torture seeds pictures bench bench-peers clean dashboards
+.PHONY: run test lock lint format torture tables seeds pictures bench bench-peers clean dashboards
 
 run: $(VENV)/.run
 	$(BIN)/parkwatt demo $(ARGS)
@@ -30,6 +30,9 @@ dashboards: $(VENV)/.dev
 
 torture: $(VENV)/.dev
 	$(BIN)/python -m tests.torture $(ARGS)
+
+tables: $(VENV)/.dev
+	$(BIN)/python -m tests.tables
 
 seeds: $(VENV)/.dev
 	$(BIN)/python -m service.demo.score $(ARGS)
