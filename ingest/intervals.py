@@ -13,7 +13,7 @@ import pandas as pd
 
 from core.quantities import READING, Kind
 from core.store import Store
-from ingest.table_file import Series
+from ingest.cells import Series
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -22,6 +22,7 @@ from core.park import Park
 from core.store import State, Store
 from core.words import AlertSpeaker
 from ingest.collector import Collector
+from ingest.unfinished import finish
 from models.compute import Compute
 from rules.engine import RuleEngine
 from rules.notify.pipeline import Notifier
@@ -83,6 +84,8 @@ def opened(park: Park, clock: Clock, config_text: str, *leases: str) -> Iterator
             state.acquire(lease)
         store = open_store(park)
         try:
+            if "serve" in leases:
+                finish(state)
             if leases:
                 state.archive_config(park.digest, config_text, clock.now())
             yield Runtime(park, clock, store, state)

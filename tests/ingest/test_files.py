@@ -253,7 +253,7 @@ def test_chunks_are_bounded_and_a_second_import_changes_nothing(small_park: Park
     results = [
         import_files(small_park, store, state, [file], clock, lambda done, _total: steps.append(done)) for _ in range(2)
     ]
-    assert [(r.stored, r.rejected) for r in results] == [(350_000, 0), (350_000, 0)]
+    assert [(r.stored, r.new, r.identical) for r in results] == [(350_000, 350_000, 0), (0, 0, 350_000)]
     assert max(sizes) <= 140_000
     assert steps[-1] == 350_000
     assert len(store.readings(datetime(2025, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))) == 350_000

@@ -145,7 +145,7 @@ def test_everything_goes_through_a_running_service(running: Path, tmp_path: Path
     dry = parkwatt("import", running, table, "--mapping", mapping, "--dry-run")
     assert "2 new" in dry.stdout, dry.stderr
     done = parkwatt("import", running, table, "--mapping", mapping)
-    assert (done.returncode, "2 readings stored" in done.stdout) == (0, True), done.stderr
+    assert (done.returncode, "2 new, 0 already there" in done.stdout) == (0, True), done.stderr
     out = tmp_path / "out.csv"
     done = ask(running, out, "--series", "energy_import_kwh", "--scope", "reading")
     assert done.returncode == 0, done.stderr
