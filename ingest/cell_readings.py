@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from core.archived import Span
 from core.frames import readings_frame
 from core.quality import ReadingFlag
 from core.quantities import READING
@@ -21,7 +21,6 @@ from ingest.device_time import CLOCKS_EXIST_US, microseconds
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-Span: TypeAlias = tuple[int, int]  # microseconds since 1970, UTC, half-open
 
 _HOURS_US = 24 * 3_600_000_000
 

@@ -7,7 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -15,6 +15,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
+from core.archived import DROPPED
 from core.clock import Clock
 from core.failpoint import failpoint_from_environment
 from core.frames import instant
@@ -22,7 +23,7 @@ from core.park import Park
 from core.quality import ReadingFlag
 from core.store import QuarantineItem, State, Store
 from ingest.appending import append_what_fits
-from ingest.archive_file import DROPPED, archived_readings
+from ingest.archive_file import archived_readings
 from ingest.batch import touched
 from ingest.cell_readings import FAULT_WORDS, FAULTS
 from ingest.cells import Cells, Written, written
@@ -192,13 +193,21 @@ class _FileImport:
         self._note_cells(run, dict.fromkeys(refused, "rejected"), refused)
 
     def _restored(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """Bring back what was archived, with the time of receipt and the flags it had."""
+        """Bring back what was archived, with the time of receipt and the flags it had.
+
+        Its days are marked when all of it is there, and before the month counts as back: a few of its readings are
+        worse than none, and until then nothing computes its days.
+        """
+        key, pairs = DROPPED + self._source.month, dict[tuple[str, date], None]()
+        away = bool(self._state.value(key))
         for readings in archived_readings(connection, self._table.path):
+            pairs |= dict.fromkeys(touched(readings))
             self._append(readings)
             self._result.cells += len(readings)
             yield
-        # Only now: a few of its readings are worse than none.
-        self._state.set_value(DROPPED + self._source.month, "")
+        if away:
+            self._state.mark_dirty(pairs)
+            self._state.set_value(key, "")
 
     def _append(self, readings: pd.DataFrame) -> dict[int, str]:
         """Store what the store does not have yet; return position and reason of what it will never take."""

@@ -13,11 +13,12 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from core.archived import Span, dropped_spans
 from core.errors import ConfigError, Problem
 from core.park import Park
 from core.store import State, Store
-from ingest.archive_file import DROPPED, archived, archived_rows
-from ingest.cell_readings import CellReader, Span
+from ingest.archive_file import archived, archived_rows, verify_restorable
+from ingest.cell_readings import CellReader
 from ingest.cells import Bools, Cells, Layout, Series, cells
 from ingest.intervals import IntervalSeries, Known, Register, falling, pieces, registers_of
 from ingest.mapped_table import MappedTable, mapped_contents, mapped_layout, open_mapped
@@ -78,7 +79,7 @@ def looked_at(
     sources: list[Source] = []
     problems: list[Problem] = []
     known: Known = {}
-    look = _Look(connection, park, store, _dropped(state), now, folder)
+    look = _Look(connection, park, store, dropped_spans(state), now, folder)
     for path in paths:
         try:
             source = look.open(path, mapping)
@@ -91,11 +92,6 @@ def looked_at(
     if problems:
         raise ConfigError(problems)
     return sources
-
-
-def _dropped(state: State) -> list[Span]:
-    spans = [value.split() for value in state.values(DROPPED).values() if value]
-    return [(int(first), int(last)) for first, last in spans]
 
 
 class _Look:
@@ -120,6 +116,7 @@ class _Look:
         if about is not None:
             if about.get("park") != self._park.id:
                 raise ConfigError([Problem(path.name, f"is an archive of the park {about.get('park')}")])
+            verify_restorable(path, about)
             table = TableFile(path, (), (), "", None)
             return Source(table, Contents(archived_rows(self._connection, path)), zone, month=about["month"])
         if mapping is not None:

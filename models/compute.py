@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from core.archived import dropped_spans, without_dropped
 from core.corrections import Correction, in_force
 from core.factors import factor_for
 from core.park import Park, Point
@@ -82,6 +83,7 @@ class Compute:
         return self._compute([d for d in days if day_bounds(d, self._park.zone)[0] < until], until, progress)
 
     def _compute(self, days: Sequence[date], until: datetime, progress: Progress | None) -> ComputeResult:
+        days = self._computable(days)
         changed = events = done = 0
         corrections = in_force(self._state.corrections()) if days else ()
         for first, last in runs_of(days, self._chunk_days()):
@@ -96,6 +98,14 @@ class Compute:
         changed += months.write_months(self._park, self._store, days, until)
         first_day, last_day = (days[0], days[-1]) if days else (None, None)
         return ComputeResult(len(days), first_day, last_day, until, changed, events)
+
+    def _computable(self, days: Sequence[date]) -> Sequence[date]:
+        """Return the days whose readings are there; of an archived month the numbers stand until it is back."""
+        spans = dropped_spans(self._state) if days else []
+        if not spans:
+            return days
+        bounds = [(to_us(start), to_us(end)) for start, end in (day_bounds(d, self._park.zone) for d in days)]
+        return [d for d, whole in zip(days, without_dropped(spans, bounds), strict=True) if whole]
 
     def _chunk_days(self) -> int:
         """Return how many days at once keep the readings of the busiest point in bounds."""
