@@ -14,6 +14,7 @@ from typing import TypeAlias
 import duckdb
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from core.errors import ConfigError, Problem
 
@@ -51,7 +52,7 @@ class Layout:
     aware: str
     local: str
     formats: tuple[str, ...]
-    values: tuple[ValueCells, ...]
+    columns: tuple[ValueCells, ...]
     series: tuple[Series, ...]
     names: tuple[str, ...] = ()  # SQL of the columns that name the series of a row
     combos: tuple[tuple[str, ...], ...] = ((),)
@@ -66,7 +67,7 @@ class Cells:
     aware_us: Ints  # microseconds since 1970 UTC where the time has an offset
     local_us: Ints  # the same for the wall clock where it has none
     series: Ints  # position in `Layout.series`, UNNAMED or LEFT_OUT
-    column: Ints  # position in `Layout.values`
+    column: Ints  # position in `Layout.columns`
     numbers: Floats
     empty: Bools
     received_us: Ints | None = None
@@ -93,32 +94,38 @@ class Written:
 def cells(connection: duckdb.DuckDBPyConnection, layout: Layout) -> Iterator[Cells]:
     """Yield a file's cells, row by row, in bounded runs."""
     codes = _codes(connection, layout)
-    width = len(layout.values)
+    width = len(layout.columns)
     columns = [f"coalesce({layout.aware}, {NO_TIME}) AS aware_us", f"coalesce({layout.local}, {NO_TIME}) AS local_us"]
     columns += [f"{sql} AS code{i}" for i, sql in enumerate(codes)]
-    for i, value in enumerate(layout.values):
+    for i, value in enumerate(layout.columns):
         columns.append(f"coalesce({value.number}, 'NaN'::DOUBLE) AS value{i}")
         columns.append(f"({value.number}) IS NULL AND trim(coalesce({value.text}, '')) = '' AS empty{i}")
     if layout.as_was is not None:
         columns += [f"{sql} AS {name}" for name, sql in zip(("received_us", "flags"), layout.as_was, strict=True)]
     query = f"SELECT {', '.join(columns)} FROM {layout.source}"
-    try:
-        cursor = connection.execute(query, [*layout.formats, layout.path])
-    except duckdb.Error as error:
-        hint = "is its format written like %d.%m.%Y %H:%M?" if layout.formats else ""
-        raise ConfigError([Problem(layout.file, f"cannot be read: {str(error).splitlines()[0]}", hint)]) from error
     done = 0
-    while size := len(chunk := cursor.fetch_df_chunk(max(1, AT_ONCE // width))):
+    for chunk in _fetched(connection, layout, query, max(1, AT_ONCE // width)):
+        size = len(chunk)
         arrays = {name: chunk[name].to_numpy() for name in chunk.columns}
         combo = _combos(layout, [arrays[f"code{i}"] for i in range(len(codes))], size)
         yield _run(layout, arrays, combo, np.arange(done + 1, done + size + 1))
         done += size
 
 
+def _fetched(connection: duckdb.DuckDBPyConnection, layout: Layout, query: str, blocks: int) -> Iterator[pd.DataFrame]:
+    try:
+        cursor = connection.execute(query, [*layout.formats, layout.path])
+        while len(chunk := cursor.fetch_df_chunk(blocks)):
+            yield chunk
+    except duckdb.Error as error:
+        hint = "is time.format written like %d.%m.%Y %H:%M?" if layout.formats else "copy or export it again"
+        raise ConfigError([Problem(layout.file, f"cannot be read: {str(error).splitlines()[0]}", hint)]) from error
+
+
 def _run(layout: Layout, arrays: dict[str, npt.NDArray[np.generic]], combo: Ints, rows: Ints) -> Cells:
-    width = len(layout.values)
-    named = [np.where(combo >= 0, v.series[combo], UNNAMED) for v in layout.values]
-    values = [_converted(arrays[f"value{i}"].astype("float64"), v) for i, v in enumerate(layout.values)]
+    width = len(layout.columns)
+    named = [np.where(combo >= 0, v.series[combo], UNNAMED) for v in layout.columns]
+    values = [_converted(arrays[f"value{i}"].astype("float64"), v) for i, v in enumerate(layout.columns)]
     empty = [arrays[f"empty{i}"].astype(bool) for i in range(width)]
     series = np.stack(named, axis=1).ravel()
     return Cells(
@@ -146,7 +153,7 @@ def written(connection: duckdb.DuckDBPyConnection, layout: Layout, rows: Iterabl
     wanted = sorted(set(rows))
     if not wanted:
         return {}
-    columns = [layout.written, *layout.names, *(f"trim(coalesce({v.text}, ''))" for v in layout.values)]
+    columns = [layout.written, *layout.names, *(f"trim(coalesce({v.text}, ''))" for v in layout.columns)]
     named = ", ".join(f"{sql} AS w{i}" for i, sql in enumerate(columns))
     query = (
         f"SELECT * FROM (SELECT row_number() OVER () AS n, {named} FROM {layout.source}) "

@@ -36,6 +36,10 @@ from ingest.unfinished import finish, forget, remember
 log = logging.getLogger(__name__)
 
 LISTED = 20  # faults told to the operator
+ADVICE = (
+    "Mend the file, or describe its times and numbers in a mapping (`parkwatt import --propose FILE` begins one), "
+    "and import it again: what is there already stays as it is."
+)
 SHOWN = 5  # conflicts told to the operator
 _TIME_FAULTS = {"bad_time", "implausible_time", "archived"}
 PIECE = 100_000  # readings of a made register stored at once
@@ -85,6 +89,8 @@ class ImportResult:
         lines += [f"    {fault}" for fault in self.faults]
         if self.rejected > len(self.faults):
             lines.append(f"    and {self.rejected - len(self.faults):,} more")
+        if self.rejected:
+            lines.append(f"  {ADVICE}")
         return "\n".join(lines)
 
 

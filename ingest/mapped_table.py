@@ -25,6 +25,11 @@ from ingest.table_file import (
 )
 
 _SPACES = "\u00a0\u202f "  # what stands between thousands: no-break, narrow, plain
+# A date that is formatted as a number in a workbook: days since the end of 1899, from 2000 to 2100.
+_SERIAL = (
+    "CASE WHEN TRY_CAST({text} AS DOUBLE) BETWEEN 36526 AND 73050 "
+    "THEN CAST(round((TRY_CAST({text} AS DOUBLE) - 25569) * 86400000) AS BIGINT) * 1000 END"
+)
 _STAMPS = ("TIMESTAMP", "DATE")
 
 
@@ -164,6 +169,8 @@ def _time(table: TableFile, mapping: Mapping) -> tuple[str, str, str, list[str]]
     text = " || ' ' || ".join(f"trim(coalesce(CAST({c} AS VARCHAR), ''))" for c in columns)
     text = f"trim({text})"
     plain = f"epoch_us(TRY_CAST({text} AS TIMESTAMP))"
+    if is_workbook(table.path):
+        plain = f"coalesce({plain}, {_SERIAL.format(text=text)})"
     zoned = f"CASE WHEN regexp_matches({text}, '{OFFSET}') THEN epoch_us(TRY_CAST({text} AS TIMESTAMPTZ)) END"
     if mapping.time.format is None:
         return text, zoned, f"CASE WHEN NOT regexp_matches({text}, '{OFFSET}') THEN {plain} END", []

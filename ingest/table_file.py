@@ -120,6 +120,8 @@ def columns_of(
     """Return a file with its columns, whatever they are called."""
     if not path.is_file():
         raise ConfigError(f"there is no file {path}")
+    if not path.stat().st_size:
+        raise ConfigError([Problem(path.name, "is empty: it has 0 bytes", "export or copy it again")])
     how = how or Reading()
     if path.suffix.lower() in {".parquet", ".pq"}:
         names, types = _parquet_columns(connection, path)
@@ -323,8 +325,17 @@ def _parquet_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple
     try:
         rows = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
     except duckdb.Error as error:
-        raise ConfigError([Problem(path.name, f"is no Parquet file: {first_line(error)}")]) from error
+        raise ConfigError([Problem(path.name, f"is no Parquet file: {first_line(error)}", "copy it again")]) from error
+    nested = [
+        Problem(path.name, f"the column {n} is of type {t}", "one value per cell") for n, t, *_ in rows if _nested(t)
+    ]
+    if nested:
+        raise ConfigError(nested)
     return tuple(str(r[0]) for r in rows), tuple(str(r[1]) for r in rows)
+
+
+def _nested(kind: str) -> bool:
+    return kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION"))
 
 
 def _series(name: str) -> Series:

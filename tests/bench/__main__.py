@@ -9,10 +9,14 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import demo, ingest, peers
+from tests.bench import demo, imports, ingest, peers
 from tests.bench.row import Row, show
 
-PARTS: dict[str, Callable[[], list[Row]]] = {"demo": demo.measure, "ingest": ingest.measure}
+PARTS: dict[str, Callable[[], list[Row]]] = {
+    "demo": demo.measure,
+    "ingest": ingest.measure,
+    "imports": imports.measure,
+}
 # Only by name, for it installs a peer: `make bench-peers`.
 PEERS = {"peers": peers.measure}
 

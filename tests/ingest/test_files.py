@@ -150,7 +150,7 @@ def test_only_the_first_twenty_faults_are_listed(desk: Desk) -> None:
         ("time,grid-1.voltage_v,grid-1.voltage_v\n", "stands twice"),
         ("time\n", "has no column of values"),
         ("when,grid-1.voltage_v\n", "has no column called time"),
-        ("", "has no column called time"),
+        ("", "is empty: it has 0 bytes"),
         (b"time,\xff\xfe\n", "is not UTF-8 text"),
     ],
 )
@@ -229,6 +229,31 @@ def test_rows_the_store_refuses_are_told(desk: Desk) -> None:
     desk.store.reject = refuse
     result = desk.csv("time,grid-1.voltage_v\n2026-10-01T00:00Z,1\n2026-10-01T00:01Z,2\n2026-10-01T00:02Z,3\n")
     assert (result.stored, result.faults) == (2, ["a.csv, line 3: not this one"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_two_bytes_a_character_as_excel_saves_text(desk: Desk, encoding: str) -> None:
+    result = desk.csv("time\tgrid-1.voltage_v\r\n2026-10-01 08:00\t230\r\nsum\t230\r\n".encode(encoding))
+    assert (result.stored, result.faults) == (1, ["a.csv, line 3: 'sum' is no time, or one the clocks skipped"])
+    assert "--propose FILE" in result.told()
+
+
+def test_parquet_that_is_cut_off_damaged_or_nested_is_refused(desk: Desk) -> None:
+    query = """SELECT TIMESTAMPTZ '2026-10-01 00:00:00+00' + to_seconds(n) AS time, n AS "grid-1.voltage_v" FROM range(50000) t(n)"""
+    duckdb.sql(f"COPY ({query}) TO '{desk.folder}/good.parquet'")
+    whole = (desk.folder / "good.parquet").read_bytes()
+    nested = """SELECT TIMESTAMP '2026-10-01' AS time, {'a': 1} AS "grid-1.voltage_v", [1] AS "inv-a.voltage_v\""""
+    duckdb.sql(f"COPY ({nested}) TO '{desk.folder}/nested.parquet'")
+    (desk.folder / "half.parquet").write_bytes(whole[: len(whole) // 2])
+    (desk.folder / "hole.parquet").write_bytes(whole[:2000] + bytes(400) + whole[2400:])
+    for name, words in (
+        ("nested", "grid-1.voltage_v is of type STRUCT"),
+        ("half", "is no Parquet file"),
+        ("hole", "cannot be read"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            desk.bring(desk.folder / f"{name}.parquet")
+    assert desk.store.calls == []
 
 
 def test_a_byte_order_mark_and_quoted_names(desk: Desk) -> None:

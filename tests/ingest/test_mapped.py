@@ -479,3 +479,22 @@ def test_the_mapping_in_the_guide_reads_the_file_beside_it(desk: Desk) -> None:
         ("10-01 00:00", "inv-a", "active_power_kw", "", -18.05),
         ("10-01 00:00", "inv-a", "energy_export_kwh", "", 1024.5),
     ]
+
+
+def test_a_workbook_with_dates_and_numbers_as_text_or_as_bare_numbers(desk: Desk) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    for row in (["能耗报表"], ["时间", "读数(kWh)"], ["2026-10-01 08:00", "5.5"], ["2026/10/1 9:00", "1,006.5"]):
+        sheet.append(row)
+    sheet.merge_cells("A1:B1")
+    for row in ([46296.41666666667, "7"], ["合计", "19"]):
+        sheet.append(row)
+    file = desk.folder / "a.xlsx"
+    book.save(file)
+    result = desk.bring(
+        'header_row: 2\nthousands: ","\ntime: {column: 时间}\n'
+        "values: [{column: 读数(kWh), device: grid-1, quantity: energy_import_kwh}]\n",
+        file,
+    )
+    assert [(r[0], r[4]) for r in desk.rows()] == [("10-01 00:00", 5.5), ("10-01 01:00", 1006.5), ("10-01 02:00", 7.0)]
+    assert result.faults == ["a.xlsx, line 6: '合计' is no time, or one the clocks skipped"]
