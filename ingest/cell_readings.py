@@ -54,8 +54,8 @@ class CellReader:
         self._zone = zone
         self._now_us = microseconds(now)
         self._series = series
-        # One more, for cells that name no series.
-        self._names = [np.array([*(s[i] for s in series), ""], dtype=object) for i in range(3)]
+        # As categories: the store then looks at a name once and not once per row.
+        self._names = [pd.Categorical([s[i] for s in series]) for i in range(3)]
         self._bounds = [np.array([*(_bound(s[1], end) for s in series), np.nan]) for end in ("low", "high")]
         self._dropped = dropped
         self._passes: dict[int, tuple[int, bool]] = {}

@@ -69,7 +69,7 @@ class Conflicts:
             return []
         part = readings.iloc[rows].assign(before=found.before[rows])
         part = part.assign(day=part["time"].to_numpy("datetime64[us]").view("int64") // _DAY_US)
-        made = [e for _, day in part.groupby(["device", "day"], sort=True) if (e := self._event(day))]
+        made = [e for _, day in part.groupby(["device", "day"], sort=True, observed=True) if (e := self._event(day))]
         made, self._left = made[: self._left], max(0, self._left - len(made))
         return made
 

@@ -123,7 +123,7 @@ def _compare(store: Store, readings: pd.DataFrame, result: Preview) -> pd.DataFr
     if readings.empty:
         return readings
     found = compared(store, readings)
-    for key, rows in readings.groupby(["device", "quantity"]).indices.items():
+    for key, rows in readings.groupby(["device", "quantity"], observed=True).indices.items():
         device, quantity = cast("tuple[str, str]", key)
         counted = result.series.setdefault(f"{device} {quantity}", SeriesPreview())
         counted.new += int(np.count_nonzero(found.new[rows]))
