@@ -88,6 +88,12 @@ QUARANTINE_REASONS: dict[str, ReasonWords] = {
         "请将此报文报告给开发者；更新程序后执行 quarantine replay",
         "Report it with this payload; replay after an update",
     ),
+    "archived": _words(
+        "该时间所在月份已归档并从存储中移除",
+        "its month was archived and left the store",
+        "先导入该月的归档文件，再执行 quarantine replay（文件中的行则重新导入）",
+        "Import the archived file of that month, then replay; a row of a file, import again",
+    ),
     "bad_value": _words("单元格不是有限数字", "a cell holds no finite number", *_MEND_FILE),
     "unnamed": _words("该行缺少设备或量", "a row has no device or no quantity", *_MEND_FILE),
     "broken_line": _words("该行无法解析", "a line cannot be parsed", *_MEND_FILE),

@@ -57,6 +57,13 @@ class Store(Protocol):
         """
         ...
 
+    def held(self, readings: pd.DataFrame) -> pd.DataFrame:
+        """Return what is stored under the key of every row of a READINGS frame, row by row in its order.
+
+        Columns `value`, `received_at`, `flags`; where nothing is stored, `received_at` is NaT.
+        """
+        ...
+
     def latest(self) -> pd.DataFrame:
         """Return the newest usable reading of every (device, quantity, channel)."""
         ...

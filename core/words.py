@@ -54,6 +54,11 @@ EVENT_WORDS: dict[str, Text] = {
         zh="同一时刻收到两个不同的值（{quantity} {channel}：{before} 与 {after}），以后到者为准",
         en="two values for the same time ({quantity} {channel}: {before} and {after}); the later one counts",
     ),
+    "conflict_imported": Text(
+        zh="导入的文件有 {count} 个值与已存的不同（{device} {quantity} {channel}：{before} → {after}），以文件为准",
+        en="an imported file had {count} values other than those stored ({device} {quantity} {channel}: "
+        "{before} → {after}); the file's count",
+    ),
     "stale_time": Text(
         zh="设备 {device} 的时钟慢 {hours} 小时，读数记在了过去的时间；请校时",
         en="the clock of device {device} is {hours} h behind, its readings are filed under the past; set it",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,7 +21,6 @@ from core.errors import ConfigError, Problem
 from core.frames import instant, readings_frame
 
 VERSION = 1
-DROPPED = "archive/dropped/"  # with the month behind it, a value of State: "<from> <to>" in microseconds, or ""
 _ORDER = ["time", "device", "quantity", "channel"]
 _KEY = "parkwatt_archive"
 _BLOCK = 1 << 20
@@ -96,7 +95,8 @@ def write_archive(park: str, month: str, days: Iterable[pd.DataFrame], folder: P
                 _insert(connection, ordered)
             if not written.rows:
                 return None
-            about = f"{{{_KEY}: '{VERSION}', park: '{park}', month: '{month}'}}"  # ids of the park file's own pattern
+            # The ids are of the park file's own pattern.
+            about = f"{{{_KEY}: '{VERSION}', park: '{park}', month: '{month}', digest: '{written.text}'}}"
             connection.execute(
                 "COPY (SELECT make_timestamptz(time) AS time, device, quantity, channel, value, "  # noqa: S608
                 "make_timestamptz(received_at) AS received_at, flags FROM rows ORDER BY rowid) "
@@ -138,6 +138,20 @@ def verify(path: Path) -> Manifest:
     if (found.rows, found.text) != (manifest.rows, manifest.digest):
         raise ConfigError([Problem(path.name, "holds other readings than its manifest says")])
     return manifest
+
+
+def verify_restorable(path: Path, about: Mapping[str, str]) -> None:
+    """Read an archived file whole before its readings come back; raises ConfigError where it is not what was written."""
+    if manifest_path(path).is_file():
+        verify(path)
+    elif "digest" not in about:
+        raise ConfigError([Problem(path.name, "has no manifest beside it", f"put {manifest_path(path).name} there")])
+    try:
+        found = _digest_of(path)
+    except duckdb.Error as error:
+        raise ConfigError([Problem(path.name, f"cannot be read to its end: {str(error).splitlines()[0]}")]) from error
+    if found.text != about.get("digest", found.text):
+        raise ConfigError([Problem(path.name, "holds other readings than its digest says", "use another copy")])
 
 
 def archived(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str] | None:

@@ -5,28 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from core.archived import Span
 from core.frames import readings_frame
 from core.quality import ReadingFlag
 from core.quantities import READING
+from ingest.cells import NO_TIME, UNNAMED, Cells, Series
 from ingest.decode import FUTURE_ALLOWANCE_US, FUTURE_LIMIT_US
 from ingest.device_time import CLOCKS_EXIST_US, microseconds
-from ingest.table_file import NO_TIME, Series
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-Names = npt.NDArray[np.object_]
-Span: TypeAlias = tuple[int, int]  # microseconds since 1970, UTC, half-open
 
 _HOURS_US = 24 * 3_600_000_000
 
-# How faults are told to people.
+# How faults of cells are told to people.
 FAULT_WORDS = {
     "bad_time": "is no time, or one the clocks skipped",
     "implausible_time": "lies before 2000 or more than a year ahead",
@@ -34,59 +32,67 @@ FAULT_WORDS = {
     "archived": "its readings were archived and left the store; import the archived file of that month first",
     "unnamed": "the row has no device or no quantity",
 }
+FAULTS = ("", *FAULT_WORDS)
+_FAULT = {code: n for n, code in enumerate(FAULTS)}
 
 
 @dataclass(frozen=True)
 class ChunkReadings:
-    """What a chunk holds: readings, the position of each in the chunk, and per cell a fault's code or ""."""
+    """What some cells hold: readings, the position of each among the cells, and per cell a fault's place in FAULTS."""
 
     readings: pd.DataFrame
     positions: Ints
-    faults: Names
+    faults: Ints
     empty: int
+    repeated: int  # of a key that stands again further down: the last one counts
 
 
 class CellReader:
-    """Reads chunks of one file; remembers what a repeated hour needs remembered from chunk to chunk."""
+    """Reads the cells of one file; remembers what a repeated hour needs remembered from run to run."""
 
-    def __init__(
-        self, zone: ZoneInfo, now: datetime, wide: tuple[Series, ...] | None, dropped: Sequence[Span] = ()
-    ) -> None:
+    def __init__(self, zone: ZoneInfo, now: datetime, series: Sequence[Series], dropped: Sequence[Span] = ()) -> None:
         self._zone = zone
         self._now_us = microseconds(now)
-        self._wide = wide
+        self._series = series
+        # As categories: the store then looks at a name once and not once per row.
+        self._names = [pd.Categorical([s[i] for s in series]) for i in range(3)]
+        self._bounds = [np.array([*(_bound(s[1], end) for s in series), np.nan]) for end in ("low", "high")]
         self._dropped = dropped
-        self._passes: dict[tuple[object, ...], tuple[int, bool]] = {}
+        self._passes: dict[int, tuple[int, bool]] = {}
         self._rising: bool | None = None
 
-    def read(self, chunk: pd.DataFrame, received_at: datetime) -> ChunkReadings:
-        """Return the readings of a chunk as `table_file.cells` yields it."""
-        names = self._names(chunk)
-        time_us = self._times(chunk, names)
-        values = chunk["value"].to_numpy(dtype=np.float64, na_value=np.nan)
-        empty = (chunk["text"] == "").to_numpy(dtype=bool)
-        faults = np.where(empty, "", self._faults(names, time_us, values))
-        good = np.flatnonzero((faults == "") & ~empty)
-        readings = self.frame([n[good] for n in names], time_us[good], values[good], received_at)
-        return ChunkReadings(readings, good, faults, int(np.count_nonzero(empty)))
+    def read(self, cells: Cells, received_at: datetime, *, once: bool = True) -> ChunkReadings:
+        """Return the readings among cells; of one key only the last, unless all are wanted."""
+        time_us = self._times(cells)
+        # In an export of ours an empty cell is a reading without a value.
+        skipped = cells.empty & (cells.flags is None)
+        faults = np.where(skipped, 0, self._faults(cells, time_us))
+        good = np.flatnonzero((faults == 0) & ~skipped)
+        keys = pd.DataFrame({"series": cells.series[good], "time": time_us[good]})
+        kept = good[~keys.duplicated(keep="last").to_numpy()] if once else good
+        readings = self.frame(cells.series[kept], time_us[kept], cells.numbers[kept], received_at)
+        if cells.flags is not None and cells.received_us is not None:
+            readings = self._as_was(readings, cells.flags[kept], cells.received_us[kept])
+        return ChunkReadings(readings, kept, faults, int(np.count_nonzero(skipped)), len(good) - len(kept))
 
-    def _names(self, chunk: pd.DataFrame) -> list[Names]:
-        """Return device, quantity and channel of every cell."""
-        if self._wide is None:
-            return [chunk[n].to_numpy(dtype=object) for n in ("device", "quantity", "channel")]
-        position = chunk["series"].to_numpy(dtype=np.int64)
-        return [np.array([s[i] for s in self._wide], dtype=object)[position] for i in range(3)]
+    @staticmethod
+    def _as_was(readings: pd.DataFrame, flags: Ints, received_us: Ints) -> pd.DataFrame:
+        known = int(~ReadingFlag(0))
+        own = readings["received_at"].to_numpy("datetime64[us]").view("int64")
+        received = np.where(received_us == NO_TIME, own, received_us).view("datetime64[us]")
+        return readings.assign(
+            flags=(flags & known).astype("int16"), received_at=pd.DatetimeIndex(received, tz=UTC).as_unit("us")
+        )
 
-    def _times(self, chunk: pd.DataFrame, names: list[Names]) -> Ints:
+    def _times(self, cells: Cells) -> Ints:
         """Return each cell's time in microseconds since 1970, UTC, or NO_TIME."""
-        time_us = chunk["aware_us"].to_numpy(dtype=np.int64).copy()
-        local_us = chunk["local_us"].to_numpy(dtype=np.int64)
-        local = np.flatnonzero((time_us == NO_TIME) & (local_us != NO_TIME))
+        time_us = cells.aware_us.copy()
+        local = np.flatnonzero((time_us == NO_TIME) & (cells.local_us != NO_TIME))
         if len(local):
-            time_us[local] = self._from_wall_clock(local_us[local], [n[local] for n in names])
+            time_us[local] = self._from_wall_clock(cells.local_us[local], cells.series[local])
         return time_us
 
-    def _from_wall_clock(self, local_us: Ints, names: list[Names]) -> Ints:
+    def _from_wall_clock(self, local_us: Ints, series: Ints) -> Ints:
         """Read wall-clock times in the park's zone.
 
         Of an hour that occurs twice, a series' first reading at a time is taken as the first and a second one at the
@@ -99,14 +105,13 @@ class CellReader:
         if len(unclear):
             rises = self._rises(local_us)
             # True where it is summer time still: the first of the two, in a file that begins with the oldest.
-            keys = zip(local_us[unclear].tolist(), *(n[unclear] for n in names), strict=True)
-            first = np.array([self._is_first(key) for key in keys], dtype=bool) == rises
+            keys = zip(local_us[unclear].tolist(), series[unclear].tolist(), strict=True)
+            first = np.array([self._is_first(*key) for key in keys], dtype=bool) == rises
             found[unclear] = _micros(wall[unclear].tz_localize(self._zone, ambiguous=first, nonexistent="NaT"))
         return found
 
-    def _is_first(self, key: tuple[object, ...]) -> bool:
-        """Say whether this is the first pass through the hour; `key` is a wall-clock time and a series."""
-        stamp, series = int(str(key[0])), key[1:]
+    def _is_first(self, stamp: int, series: int) -> bool:
+        """Say whether this is a series' first pass through the hour; `stamp` is a wall-clock time."""
         before, second = self._passes.get(series, (0, False))
         step = stamp - before if self._rising else before - stamp
         if step == 0:
@@ -124,37 +129,34 @@ class CellReader:
             self._rising = int(np.sign(np.diff(local_us)).sum()) >= 0
         return self._rising
 
-    def _faults(self, names: list[Names], time_us: Ints, values: Floats) -> Names:
+    def _faults(self, cells: Cells, time_us: Ints) -> Ints:
         absurd = (time_us < CLOCKS_EXIST_US) | (time_us > self._now_us + FUTURE_LIMIT_US)
-        faults = np.full(len(values), "", dtype=object)
-        faults[~np.isfinite(values)] = "bad_value"
+        faults = np.zeros(len(cells), dtype="int64")
+        faults[~np.isfinite(cells.numbers) & ~cells.empty] = _FAULT["bad_value"]
         # A few readings of a month whose others are gone would make its known days unknown.
         for first, last in self._dropped:
-            faults[(time_us >= first) & (time_us < last)] = "archived"
-        faults[absurd] = "implausible_time"
-        faults[time_us == NO_TIME] = "bad_time"
-        faults[(names[0] == "") | (names[1] == "")] = "unnamed"
+            faults[(time_us >= first) & (time_us < last)] = _FAULT["archived"]
+        faults[absurd] = _FAULT["implausible_time"]
+        faults[time_us == NO_TIME] = _FAULT["bad_time"]
+        faults[cells.series == UNNAMED] = _FAULT["unnamed"]
         return faults
 
-    def frame(self, names: list[Names], time_us: Ints, values: Floats, received_at: datetime) -> pd.DataFrame:
-        """Return imported readings of these names (device, quantity, channel), times and values."""
+    def frame(self, series: Ints, time_us: Ints, values: Floats, received_at: datetime) -> pd.DataFrame:
+        """Return imported readings of these series, times and values."""
         flags = np.full(len(values), int(ReadingFlag.IMPORTED), dtype=np.int16)
         flags[time_us > self._now_us + FUTURE_ALLOWANCE_US] |= int(ReadingFlag.FUTURE)
-        codes, quantities = pd.factorize(names[1])
-        low = np.array([_bound(READING[str(q)].low, -np.inf) for q in quantities])
-        high = np.array([_bound(READING[str(q)].high, np.inf) for q in quantities])
-        if len(values):
-            flags[(values < low[codes]) | (values > high[codes])] |= int(ReadingFlag.OUT_OF_RANGE)
+        low, high = (bound[series] for bound in self._bounds)
+        flags[(values < low) | (values > high)] |= int(ReadingFlag.OUT_OF_RANGE)
+        received_us = np.full(len(values), microseconds(received_at))
+        device, quantity, channel = (names[series] for names in self._names)
         return readings_frame(
             {
                 "time": pd.DatetimeIndex(time_us.view("datetime64[us]"), tz=UTC),
-                "device": names[0],
-                "quantity": names[1],
-                "channel": names[2],
+                "device": device,
+                "quantity": quantity,
+                "channel": channel,
                 "value": values,
-                "received_at": pd.DatetimeIndex(
-                    np.full(len(values), microseconds(received_at)).view("datetime64[us]"), tz=UTC
-                ),
+                "received_at": pd.DatetimeIndex(received_us.view("datetime64[us]"), tz=UTC),
                 "flags": flags,
             }
         )
@@ -167,5 +169,6 @@ def _micros(stamps: pd.DatetimeIndex) -> Ints:
     return stamps_us
 
 
-def _bound(value: float | None, default: float) -> float:
-    return default if value is None else value
+def _bound(quantity: str, end: str) -> float:
+    value = getattr(READING[quantity], end)
+    return np.nan if value is None else float(value)

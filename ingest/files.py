@@ -5,34 +5,43 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import orjson
 import pandas as pd
 
+from core.archived import DROPPED
 from core.clock import Clock
 from core.failpoint import failpoint_from_environment
-from core.frames import READING_KEY, instant
+from core.frames import instant
 from core.park import Park
 from core.quality import ReadingFlag
 from core.store import QuarantineItem, State, Store
 from ingest.appending import append_what_fits
-from ingest.archive_file import DROPPED, archived_readings
+from ingest.archive_file import archived_readings
 from ingest.batch import touched
-from ingest.cell_readings import FAULT_WORDS
-from ingest.intervals import Register, pieces
+from ingest.cell_readings import FAULT_WORDS, FAULTS
+from ingest.cells import Cells, Written, written
+from ingest.comparing import Compared, Conflicts, compared
 from ingest.mapping import Mapping
 from ingest.sources import Source, looked_at
-from ingest.table_file import Series, connect, physical_lines
+from ingest.table_file import connect, physical_lines
+from ingest.unfinished import finish, forget, remember
 
 log = logging.getLogger(__name__)
 
 LISTED = 20  # faults told to the operator
-_KEPT_CELLS = ("device", "quantity", "channel")
+ADVICE = (
+    "Mend the file, or describe its times and numbers in a mapping (`parkwatt import --propose FILE` begins one), "
+    "and import it again: what is there already stays as it is."
+)
+SHOWN = 5  # conflicts told to the operator
+_TIME_FAULTS = {"bad_time", "implausible_time", "archived"}
 PIECE = 100_000  # readings of a made register stored at once
 KEPT = 1000  # faulty rows kept in quarantine per file; the file itself has the rest
 
@@ -45,7 +54,12 @@ class ImportResult:
 
     files: int = 0
     cells: int = 0
-    stored: int = 0
+    stored: int = 0  # new and conflicting ones
+    new: int = 0
+    identical: int = 0  # there already
+    conflicting: int = 0  # another value was stored, which the file's replaces
+    outdated: int = 0  # archived or exported before the store got another value
+    repeated: int = 0  # of a key that the file has again further down
     empty: int = 0
     rejected: int = 0
     out_of_range: int = 0
@@ -53,13 +67,19 @@ class ImportResult:
     first: str = ""
     last: str = ""
     faults: list[str] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)  # the first of them
     reasons: dict[str, int] = field(default_factory=dict)
 
     def told(self) -> str:
         """Return the result in words."""
-        span = f", {self.first} to {self.last}" if self.stored else ""
-        lines = [f"{self.files} file{'' if self.files == 1 else 's'}: {self.stored:,} readings stored{span}"]
+        span = f", {self.first} to {self.last}" if self.first else ""
+        counts = f"{self.new:,} new, {self.identical:,} already there, {self.conflicting:,} conflicting"
+        lines = [f"{self.files} file{'' if self.files == 1 else 's'}: {counts}{span}"]
+        lines += [f"    {conflict}" for conflict in self.conflicts]
         counted = (
+            (self.conflicting, "had another value in the store: the file's count now, and the change is on record"),
+            (self.outdated, "left out: the store received another value later"),
+            (self.repeated, "stand again further down in the file: the last one counts"),
             (self.empty, "empty cells left out"),
             (self.out_of_range, "beyond what is physically possible: kept, but never used"),
             (self.future, "ahead of now: kept, but never used"),
@@ -69,6 +89,8 @@ class ImportResult:
         lines += [f"    {fault}" for fault in self.faults]
         if self.rejected > len(self.faults):
             lines.append(f"    and {self.rejected - len(self.faults):,} more")
+        if self.rejected:
+            lines.append(f"  {ADVICE}")
         return "\n".join(lines)
 
 
@@ -79,8 +101,16 @@ class RowFault:
     number: int
     reason: str
     words: str
-    content: bytes
-    is_line: bool
+    content: bytes = b""
+    is_line: bool = False
+    column: int = 0
+
+    def told(self, row: Written | None) -> str:
+        """Return it in words, with what stands in the file where that is the fault."""
+        if row is None or self.reason not in {*_TIME_FAULTS, "bad_value"}:
+            return self.words
+        subject = row.time if self.reason in _TIME_FAULTS else row.texts[self.column]
+        return f"{subject[:60]!r} {self.words}"
 
 
 def import_files(
@@ -100,29 +130,17 @@ def import_files(
     `progress` is told cells done and cells in all.
     """
     now = clock.now()
+    finish(state)
     with connect() as connection, tempfile.TemporaryDirectory(prefix="parkwatt-import-") as folder:
         sources = looked_at(connection, paths, park, store, state, now, mapping, Path(folder))
         total = sum(source.found.cells for source in sources)
         result = ImportResult(files=len(sources))
         told = progress or (lambda _done, _total: None)
+        conflicts = Conflicts(park)
         for source in sources:
-            run = _FileImport(store, state, now, source, result)
-            if source.month:
-                for readings in archived_readings(connection, source.table.path):
-                    run.restore(readings)
-                    told(result.cells, total)
-                # Only now: a few of its readings are worse than none.
-                state.set_value(DROPPED + source.month, "")
-                continue
-            for broken in source.found.broken:
-                run.note(broken.line, "broken_line", broken.reason, broken.text.encode(), is_line=True)
-            for chunk in source.cells(connection):
-                run.store_chunk(chunk)
+            run = _FileImport(store, state, now, source, result, conflicts)
+            for _ in run.steps(connection):
                 told(result.cells, total)
-            for series, register in source.registers.items():
-                run.store_register(series, register)
-                told(result.cells, total)
-            run.end({b.line for b in source.found.broken})
     log.info("import finished", extra={"files": len(paths), "stored": result.stored, "rejected": result.rejected})
     return result
 
@@ -130,96 +148,138 @@ def import_files(
 class _FileImport:
     """One file on its way into the store."""
 
-    def __init__(self, store: Store, state: State, now: datetime, source: Source, result: ImportResult) -> None:
+    def __init__(
+        self, store: Store, state: State, now: datetime, source: Source, result: ImportResult, conflicts: Conflicts
+    ) -> None:
         self._store = store
         self._state = state
         self._now = now
+        self._source = source
         self._table = source.table
         self._reader = source.reader(now)
         self._result = result
-        self._chunks = 0
+        self._conflicts = conflicts
+        self._runs = 0
         self._failpoint = failpoint_from_environment()
         self._faults: list[RowFault] = []
         self._reasons: Counter[str] = Counter()
 
-    def store_chunk(self, chunk: pd.DataFrame) -> None:
-        """Store the readings of one chunk; in the collector's order, see ingest/writer.py."""
-        # A later chunk of the file counts as received later, so that of a key twice the last line wins.
-        received_at = self._now + timedelta(microseconds=self._chunks)
-        self._chunks += 1
-        found = self._reader.read(chunk, received_at)
-        doubled = found.readings.duplicated(list(READING_KEY), keep="last").to_numpy()
-        readings = found.readings[~doubled]
-        rejected = self._append(readings)
-        self._result.cells += len(chunk)
+    def steps(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """Bring the file in; after every step what was done is safe."""
+        if self._source.month:
+            yield from self._restored(connection)
+            return
+        for broken in self._source.found.broken:
+            self._note(RowFault(broken.line, "broken_line", broken.reason, broken.text.encode(), is_line=True))
+        for run in self._source.cells(connection):
+            self._store_run(run)
+            yield
+        # A register has one reading more than there were intervals.
+        self._result.cells -= len(self._source.registers)
+        for readings in self._source.register_readings(self._reader, self._now, PIECE):
+            self._append(readings)
+            self._result.cells += len(readings)
+            yield
+        self._end(connection, {b.line for b in self._source.found.broken})
+
+    def _store_run(self, run: Cells) -> None:
+        """Store the readings among some cells; in the collector's order, see ingest/writer.py."""
+        # A later run of the file counts as received later, so that of a key twice the last line wins.
+        received_at = self._now + timedelta(microseconds=self._runs)
+        self._runs += 1
+        found = self._reader.read(run, received_at)
+        rejected = self._append(found.readings)
+        self._result.cells += len(run)
         self._result.empty += found.empty
-        reasons = {int(p): str(found.faults[p]) for p in (found.faults != "").nonzero()[0]}
-        self._note(chunk, {p: (code, FAULT_WORDS[code]) for p, code in reasons.items()})
-        positions = found.positions[~doubled]
-        self._note(chunk, {int(positions[p]): ("rejected", why) for p, why in rejected.items()})
+        self._result.repeated += found.repeated
+        faulty = np.flatnonzero(found.faults)
+        self._note_cells(run, {int(p): FAULTS[found.faults[p]] for p in faulty[:KEPT]}, {})
+        self._reasons.update(FAULTS[code] for code in found.faults[faulty[KEPT:]])
+        refused = {int(found.positions[p]): why for p, why in rejected.items()}
+        self._note_cells(run, dict.fromkeys(refused, "rejected"), refused)
 
-    def store_register(self, series: Series, register: Register) -> None:
-        """Store a register made of energies per interval."""
-        for piece in pieces(register, PIECE):
-            size = len(piece.times_us)
-            names = [np.full(size, name, dtype=object) for name in series]
-            self._append(self._reader.frame(names, piece.times_us, piece.counts, self._now))
-        # One edge more than there were intervals.
-        self._result.cells += len(register.times_us) - 1
+    def _restored(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """Bring back what was archived, with the time of receipt and the flags it had.
 
-    def restore(self, readings: pd.DataFrame) -> None:
-        """Store readings that were archived, with the time of receipt and the flags they had."""
-        self._append(readings)
-        self._result.cells += len(readings)
+        Its days are marked when all of it is there, and before the month counts as back: a few of its readings are
+        worse than none, and until then nothing computes its days.
+        """
+        key, pairs = DROPPED + self._source.month, dict[tuple[str, date], None]()
+        away = bool(self._state.value(key))
+        for readings in archived_readings(connection, self._table.path):
+            pairs |= dict.fromkeys(touched(readings))
+            self._append(readings)
+            self._result.cells += len(readings)
+            yield
+        if away:
+            self._state.mark_dirty(pairs)
+            self._state.set_value(key, "")
 
     def _append(self, readings: pd.DataFrame) -> dict[int, str]:
+        """Store what the store does not have yet; return position and reason of what it will never take."""
         if readings.empty:
             return {}
-        pairs = touched(readings)
+        found = compared(self._store, readings)
+        self._compared(readings, found)
+        positions = np.flatnonzero(found.to_store)
+        if not len(positions):
+            return {}
+        changes = readings if len(positions) == len(readings) else readings.iloc[positions]
+        events = self._conflicts.events(readings, found)
+        pairs = touched(changes)
         self._state.mark_dirty(pairs)
-        rejected = append_what_fits(self._store, readings)
+        remember(self._state, pairs)
+        if events:
+            self._state.notice(events)
+        rejected = append_what_fits(self._store, changes)
         self._state.mark_dirty(pairs)
+        forget(self._state)
         self._failpoint("after_chunk")
-        self._count(readings, len(readings) - len(rejected))
-        return rejected
+        self._count(changes, len(changes) - len(rejected))
+        return {int(positions[p]): why for p, why in rejected.items()}
 
-    def note(self, number: int, reason: str, words: str, content: bytes, *, is_line: bool) -> None:
-        """Count a fault and keep it while there are not too many; `number` is a line, or a data row yet to be found."""
-        self._reasons[reason] += 1
+    def _compared(self, readings: pd.DataFrame, found: Compared) -> None:
+        result = self._result
+        result.new += int(np.count_nonzero(found.new))
+        result.identical += int(np.count_nonzero(found.alike))
+        result.outdated += int(np.count_nonzero(found.outdated))
+        rows = np.flatnonzero(found.conflicting)
+        result.conflicting += len(rows)
+        for row in rows[: max(0, SHOWN - len(result.conflicts))]:
+            reading = readings.iloc[row]
+            name = ".".join(filter(None, (reading["device"], reading["quantity"], reading["channel"])))
+            at = instant(reading["time"]).isoformat()
+            result.conflicts.append(f"{name} at {at}: {found.before[row]:.10g} became {reading['value']:.10g}")
+
+    def _note(self, fault: RowFault) -> None:
+        """Count a fault and keep it while there are not too many."""
+        self._reasons[fault.reason] += 1
         if self._reasons.total() <= KEPT:
-            self._faults.append(RowFault(number, reason, words, content, is_line))
+            self._faults.append(fault)
 
-    def _note(self, chunk: pd.DataFrame, faults: dict[int, tuple[str, str]]) -> None:
-        first, others = sorted(faults)[:KEPT], sorted(faults)[KEPT:]
-        for position, row in zip(first, chunk.iloc[first].to_dict("records"), strict=True):
-            reason, words = faults[position]
-            subject = {
-                "bad_time": row["written"],
-                "implausible_time": row["written"],
-                "archived": row["written"],
-                "bad_value": row["text"],
-            }
-            told = f"{str(subject[reason])[:60]!r} {words}" if reason in subject else words
-            content = {"time": row["written"], **{k: row[k] for k in _KEPT_CELLS if k in row}, "value": row["text"]}
-            if self._table.wide is not None:
-                content["series"] = ".".join(filter(None, self._table.wide[int(row["series"])]))
-            self.note(int(row["n"]), reason, told, orjson.dumps(content, default=str), is_line=False)
-        self._reasons.update(faults[position][0] for position in others)
+    def _note_cells(self, run: Cells, faults: dict[int, str], words: dict[int, str]) -> None:
+        for position, reason in sorted(faults.items()):
+            row, column = int(run.rows[position]), int(run.column[position])
+            self._note(RowFault(row, reason, words.get(position, FAULT_WORDS.get(reason, reason)), column=column))
 
-    def end(self, broken: set[int]) -> None:
-        """Keep the faults in quarantine and tell the first of them, now with the lines they stand on."""
+    def _end(self, connection: duckdb.DuckDBPyConnection, broken: set[int]) -> None:
+        """Keep the faults in quarantine and tell the first of them, with what stands in the file and where."""
+        if not self._reasons:
+            return
         rows = {f.number for f in self._faults if not f.is_line}
+        content = written(connection, self._source.layout, rows)
         lines = physical_lines(self._table, rows, broken)
         where = "line" if self._table.is_csv else "row"
-        faults = [(f.number if f.is_line else lines[f.number], f) for f in self._faults]
-        faults.sort(key=lambda f: f[0])
-        told = [f"{self._table.path.name}, {where} {line}: {fault.words}" for line, fault in faults]
-        if not faults:
-            return
+        placed = sorted(((f.number if f.is_line else lines[f.number], f) for f in self._faults), key=lambda p: p[0])
+        told = [
+            f"{self._table.path.name}, {where} {line}: {fault.told(content.get(fault.number))}"
+            for line, fault in placed
+        ]
+        topic = f"file:{self._table.path.name}"
         self._state.quarantine(
             [
-                QuarantineItem(self._now, f"file:{self._table.path.name}", f.content, f.reason, words)
-                for words, (_, f) in zip(told, faults, strict=True)
+                QuarantineItem(self._now, topic, self._content(f, content.get(f.number)), f.reason, words)
+                for words, (_, f) in zip(told, placed, strict=True)
             ]
         )
         result = self._result
@@ -227,6 +287,15 @@ class _FileImport:
         result.faults += told[: max(0, LISTED - len(result.faults))]
         result.reasons = dict(Counter(result.reasons) + self._reasons)
         self._state.add_counts({f"import.{reason}": n for reason, n in self._reasons.items()})
+
+    def _content(self, fault: RowFault, row: Written | None) -> bytes:
+        if row is None or fault.is_line:
+            return fault.content
+        names = ("device", "quantity", "channel")
+        content = {"time": row.time, **dict(zip(names, row.names, strict=False)), "value": row.texts[fault.column]}
+        if self._table.wide is not None:
+            content["series"] = ".".join(filter(None, self._table.wide[fault.column]))
+        return orjson.dumps(content)
 
     def _count(self, readings: pd.DataFrame, stored: int) -> None:
         if readings.empty:

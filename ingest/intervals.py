@@ -13,7 +13,7 @@ import pandas as pd
 
 from core.quantities import READING, Kind
 from core.store import Store
-from ingest.table_file import Series
+from ingest.cells import Series
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -29,7 +29,7 @@ def falling(readings: pd.DataFrame) -> Iterator[Series]:
     """Yield the register series of a READINGS frame whose values go up and down as energies per interval do."""
     registers = [q.name for q in READING.values() if q.kind is Kind.REGISTER]
     rows = readings[readings["quantity"].isin(registers)]
-    for key, part in rows.groupby(["device", "quantity", "channel"], sort=True):
+    for key, part in rows.groupby(["device", "quantity", "channel"], sort=True, observed=True):
         values = part.sort_values("time", kind="stable")["value"].to_numpy()
         moves = np.diff(values)
         moves = moves[moves != 0]

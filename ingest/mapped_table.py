@@ -1,35 +1,35 @@
 """A foreign table seen through a mapping: its cells in the same form as those of a table of ours."""
 
-# ruff: noqa: S608 - queries are put together here from our own words and numbers; a file's names never enter one
-
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Names
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import numpy as np
-import pandas as pd
 
 from core.errors import ConfigError, Problem
+from ingest.cells import LEFT_OUT, NO_TIME, UNNAMED, Conversion, Layout, Series, ValueCells
 from ingest.mapping import Mapping, NameColumn, ValueColumn, conversion, same_encoding
 from ingest.plain_text import is_workbook
 from ingest.table_file import (
-    CHUNK_VECTORS,
-    NO_TIME,
     OFFSET,
     Contents,
     Reading,
-    Series,
     TableFile,
     broken_lines,
     columns_of,
-    first_line,
+    read_through,
     source_of,
 )
 
 _SPACES = "\u00a0\u202f "  # what stands between thousands: no-break, narrow, plain
+# A date that is formatted as a number in a workbook: days since the end of 1899, from 2000 to 2100.
+_SERIAL = (
+    "CASE WHEN TRY_CAST({text} AS DOUBLE) BETWEEN 36526 AND 73050 "
+    "THEN CAST(round((TRY_CAST({text} AS DOUBLE) - 25569) * 86400000) AS BIGINT) * 1000 END"
+)
 _STAMPS = ("TIMESTAMP", "DATE")
 
 
@@ -60,92 +60,72 @@ def open_mapped(connection: duckdb.DuckDBPyConnection, path: Path, mapping: Mapp
 def mapped_contents(connection: duckdb.DuckDBPyConnection, mapped: MappedTable) -> Contents:
     """Read the file through once, to know its size and its series before anything is stored."""
     table, mapping = mapped.table, mapped.mapping
-    device, quantity = (_name(table, c) for c in (mapping.device, mapping.quantity))
-    query = (
-        f"SELECT {device}, {quantity}, count(*) FROM {source_of(table, keep_rejects=True)} GROUP BY ALL ORDER BY ALL"
-    )
-    try:
-        rows = connection.execute(query, [str(table.data)]).fetchall()
-    except duckdb.Error as error:
-        raise ConfigError([Problem(table.path.name, f"cannot be read: {first_line(error)}")]) from error
-    series = dict.fromkeys(s for d, q, _ in rows for v in mapping.cells if (s := _series(mapping, v, str(d), str(q))))
-    found = Contents(sum(int(r[2]) for r in rows) * len(mapping.cells), list(series))
+    names = [_name(table, c) for c in (mapping.device, mapping.quantity)]
+    combos, count = read_through(connection, table, source_of(table, keep_rejects=True), names)
+    named = (_series(mapping, v, d, q) for d, q in combos for v in mapping.cells)
+    found = Contents(count * len(mapping.cells), list(dict.fromkeys(s for s in named if s)), combos=combos)
     if table.is_csv:
         found.broken = broken_lines(connection, table.before)
     return found
 
 
-def mapped_cells(connection: duckdb.DuckDBPyConnection, mapped: MappedTable) -> Iterator[pd.DataFrame]:
-    """Yield the file's cells in chunks as `table_file.cells` does in long form, and `spec`, a position in the mapping."""
+def mapped_layout(mapped: MappedTable, found: Contents) -> Layout:
+    """Return how the file's cells are read; the columns of values stand as in the mapping."""
     table, mapping = mapped.table, mapped.mapping
     written, aware, local, formats = _time(table, mapping)
-    device, quantity = (_name(table, c) for c in (mapping.device, mapping.quantity))
-    # The plain text of a value, and beside it the same as DuckDB reads numbers.
-    texts = ", ".join(f"trim(coalesce(CAST({table.column(v.column)} AS VARCHAR), ''))" for v in mapping.cells)
-    numbers = ", ".join(_number(table, mapping, v) for v in mapping.cells)
-    query = (
-        f"SELECT row_number() OVER () AS n, {written} AS written, coalesce({aware}, {NO_TIME}) AS aware_us, "
-        f"coalesce({local}, {NO_TIME}) AS local_us, {device} AS word, {quantity} AS noun, "
-        f"unnest(range({len(mapping.cells)})) AS spec, unnest([{texts}]) AS text, unnest([{numbers}]) AS value "
-        f"FROM {source_of(table)}"
+    place = {series: n for n, series in enumerate(found.series)}
+    values = [
+        ValueCells(
+            f"CAST({table.column(v.column)} AS VARCHAR)",
+            _number(table, mapping, v),
+            np.array([_place(mapping, v, d, q, place) for d, q in found.combos], dtype="int64"),
+            _conversion(v),
+            v.sign,
+        )
+        for v in mapping.cells
+    ]
+    return Layout(
+        table.path.name,
+        str(table.data),
+        source_of(table),
+        written,
+        aware,
+        local,
+        tuple(formats),
+        tuple(values),
+        tuple(found.series),
+        tuple(_name(table, c) for c in (mapping.device, mapping.quantity)),
+        tuple(found.combos),
     )
-    try:
-        cursor = connection.execute(query, [*formats, str(table.data)])
-    except duckdb.Error as error:
-        raise ConfigError([Problem("time.format", first_line(error), "it is written like %d.%m.%Y %H:%M")]) from error
-    while len(chunk := cursor.fetch_df_chunk(CHUNK_VECTORS)):
-        yield _resolved(chunk, mapping)
 
 
-def _resolved(chunk: pd.DataFrame, mapping: Mapping) -> pd.DataFrame:
-    """Name device, quantity and channel of every cell and bring its value into the quantity's unit."""
-    spec = chunk["spec"].to_numpy(dtype=np.int64)
-    names = {
-        "device": _named(chunk["word"], spec, [v.device for v in mapping.cells], mapping.device),
-        "quantity": _named(chunk["noun"], spec, [v.quantity for v in mapping.cells], mapping.quantity),
-        "channel": np.array([v.channel for v in mapping.cells], dtype=object)[spec],
-    }
-    values = chunk["value"].to_numpy(dtype=np.float64, na_value=np.nan).copy()
-    for position, column in enumerate(mapping.cells):
-        mine = spec == position
-        shift, multiply, divide = _conversion(column)
-        values[mine] = (values[mine] + shift) * multiply / divide * column.sign + 0.0  # no minus zero
-    text = chunk["text"].to_numpy(dtype=object)
-    # What the mapping leaves out counts as empty.
-    left_out = np.array([n is None for n in names["device"]]) | np.array([n is None for n in names["quantity"]])
-    text = np.where(left_out, "", text)
-    names |= {k: np.where(left_out, "", names[k]) for k in ("device", "quantity")}
-    return chunk.drop(columns=["word", "noun"]).assign(**names, text=text, value=values)
+def _place(mapping: Mapping, column: ValueColumn, word: str, noun: str, place: Names[Series, int]) -> int:
+    """Return the series of a cell, or why it has none."""
+    device, quantity = _meant(mapping, column, word, noun)
+    if device is None or quantity is None:
+        return LEFT_OUT
+    return place.get((device, quantity, column.channel), UNNAMED)
 
 
-def _named(
-    words: pd.Series, spec: np.ndarray, constants: Sequence[str | None], column: str | NameColumn | None
-) -> np.ndarray:
-    constant = np.array(
-        [c if c is not None else (column if isinstance(column, str) else "") for c in constants], object
-    )
-    named: np.ndarray = constant[spec]
-    if isinstance(column, NameColumn):
-        codes, distinct = pd.factorize(words.to_numpy(dtype=object))
-        meant = np.array([column.names.get(str(w), str(w)) for w in distinct], dtype=object)
-        open_ = np.array([c is None for c in constants])[spec]
-        named[open_] = meant[codes[open_]]
-    return named
-
-
-def _conversion(column: ValueColumn) -> tuple[float, float, float]:
+def _conversion(column: ValueColumn) -> Conversion:
     if column.quantity is None or column.unit is None:
         return 0.0, 1.0, 1.0
     return conversion(column.quantity, column.unit) or (0.0, 1.0, 1.0)
 
 
 def _series(mapping: Mapping, column: ValueColumn, word: str, noun: str) -> Series | None:
+    device, quantity = _meant(mapping, column, word, noun)
+    return (device, quantity, column.channel) if device and quantity else None
+
+
+def _meant(mapping: Mapping, column: ValueColumn, word: str, noun: str) -> tuple[str | None, str | None]:
+    """Return device and quantity of a cell: None where the mapping leaves it out, "" where the file does not say."""
     device, quantity = column.device, column.quantity
     if device is None:
         device = mapping.device.names.get(word, word) if isinstance(mapping.device, NameColumn) else mapping.device
     if quantity is None and mapping.quantity is not None:
         quantity = mapping.quantity.names.get(noun, noun)
-    return (device, quantity, column.channel) if device and quantity else None
+    return device, quantity
 
 
 def _name(table: TableFile, column: str | NameColumn | None) -> str:
@@ -189,6 +169,8 @@ def _time(table: TableFile, mapping: Mapping) -> tuple[str, str, str, list[str]]
     text = " || ' ' || ".join(f"trim(coalesce(CAST({c} AS VARCHAR), ''))" for c in columns)
     text = f"trim({text})"
     plain = f"epoch_us(TRY_CAST({text} AS TIMESTAMP))"
+    if is_workbook(table.path):
+        plain = f"coalesce({plain}, {_SERIAL.format(text=text)})"
     zoned = f"CASE WHEN regexp_matches({text}, '{OFFSET}') THEN epoch_us(TRY_CAST({text} AS TIMESTAMPTZ)) END"
     if mapping.time.format is None:
         return text, zoned, f"CASE WHEN NOT regexp_matches({text}, '{OFFSET}') THEN {plain} END", []

@@ -97,7 +97,7 @@ class ValueColumn(_Model):
 class Mapping(_Model):
     """A mapping file. What it does not say is found out, or as Parkwatt itself writes."""
 
-    encoding: Literal["utf-8", "gb18030", "gbk", "latin-1"] | None = None
+    encoding: Literal["utf-8", "utf-16", "gb18030", "gbk", "latin-1"] | None = None
     delimiter: Literal[",", ";", "\t", "|"] | None = None
     decimal: Literal[".", ","] = "."
     thousands: Literal["", ",", ".", " ", "'"] = ""

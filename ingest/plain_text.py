@@ -31,10 +31,13 @@ def is_workbook(path: Path) -> bool:
 
 
 def encoding_of(path: Path, *, guess_latin: bool) -> str | None:
-    """Return utf-8, gb18030 or, where that may be guessed, latin-1; None where it is none of these.
+    """Return utf-8, utf-16, gb18030 or, where that may be guessed, latin-1; None where it is none of these.
 
     A file is read to its end: the first word that is not ASCII may stand in its last line.
     """
+    wide = _utf16(next(_blocks(path), b""))
+    if wide is not None:
+        return wide
     if _decodes(path, "utf-8"):
         return "utf-8"
     if _decodes(path, "gb18030") and _paired_share(path) >= _PAIRED:
@@ -109,6 +112,16 @@ def _written(cell: Cell, decimal: str) -> str:
 def _even_millisecond(moment: datetime) -> datetime:
     millis = round(moment.microsecond / _MILLISECOND_US)
     return moment.replace(microsecond=0) + timedelta(milliseconds=millis)
+
+
+def _utf16(head: bytes) -> str | None:
+    """Tell by its mark, or by every other byte being zero, text of two bytes a character as Excel saves it."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    even, odd = (head[at : 1 << 12 : 2].count(0) for at in (0, 1))
+    if max(even, odd) > len(head[: 1 << 12]) // 4 and min(even, odd) == 0:
+        return "utf-16-le" if odd else "utf-16-be"
+    return None
 
 
 def _decodes(path: Path, encoding: str) -> bool:

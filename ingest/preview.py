@@ -14,19 +14,17 @@ import numpy as np
 import pandas as pd
 
 from core.clock import Clock
-from core.frames import READING_KEY, instant
 from core.park import Park
 from core.store import State, Store
 from core.timebase import days_between
 from ingest.archive_file import archived_readings
 from ingest.batch import touched
+from ingest.comparing import compared
 from ingest.files import PIECE, Progress
-from ingest.intervals import pieces
 from ingest.mapping import Mapping
 from ingest.sources import Source, looked_at
 from ingest.table_file import connect
 
-_WINDOW = timedelta(days=7)  # of the store, read at once
 _RUNS = 12  # stretches of days told one by one
 
 
@@ -46,6 +44,7 @@ class Preview:
     files: int = 0
     cells: int = 0
     empty: int = 0
+    outdated: int = 0
     rejected: int = 0
     series: dict[str, SeriesPreview] = field(default_factory=dict)
     days: list[str] = field(default_factory=list)  # local days that would be computed anew
@@ -53,11 +52,16 @@ class Preview:
     def told(self) -> str:
         """Return it in words."""
         width = max((len(name) for name in self.series), default=0)
-        lines = [f"{self.files} file{'' if self.files == 1 else 's'} looked at, nothing written"]
+        new, identical, different = (
+            sum(getattr(s, name) for s in self.series.values()) for name in ("new", "identical", "different")
+        )
+        counts = f"{new:,} new, {identical:,} already there, {different:,} conflicting"
+        lines = [f"{self.files} file{'' if self.files == 1 else 's'} looked at, nothing written: {counts}"]
         lines += [
             f"  {name:<{width}}  {s.new:>10,} new {s.identical:>10,} identical {s.different:>10,} different"
             for name, s in sorted(self.series.items())
         ]
+        lines += [f"  {self.outdated:,} left out: the store received another value later"] if self.outdated else []
         lines += [f"  {self.empty:,} empty cells left out"] if self.empty else []
         lines += [f"  {self.rejected:,} refused: an import tells them line by line"] if self.rejected else []
         runs = list(_runs([date.fromisoformat(day) for day in self.days]))
@@ -86,8 +90,7 @@ def preview_files(
         for source in sources:
             result.rejected += len(source.found.broken)
             for readings in _readings(connection, source, now, result):
-                _compare(store, readings, result)
-                days.update(_local_days(readings, park))
+                days.update(_local_days(_compare(store, readings, result), park))
                 if progress is not None:
                     progress(min(result.cells, total), total)
     today = now.astimezone(park.zone).date()
@@ -104,49 +107,30 @@ def _readings(
             yield frame
         return
     reader = source.reader(now)
-    for chunk in source.cells(connection):
-        found = reader.read(chunk, now)
-        result.cells += len(chunk)
+    for run in source.cells(connection):
+        found = reader.read(run, now)
+        result.cells += len(run)
         result.empty += found.empty
-        result.rejected += int(np.count_nonzero(found.faults != ""))
-        yield found.readings.drop_duplicates(list(READING_KEY), keep="last")
-    for series, register in source.registers.items():
-        for piece in pieces(register, PIECE):
-            size = len(piece.times_us)
-            result.cells += size
-            names = [np.full(size, name, dtype=object) for name in series]
-            yield reader.frame(names, piece.times_us, piece.counts, now)
+        result.rejected += int(np.count_nonzero(found.faults))
+        yield found.readings
+    for readings in source.register_readings(reader, now, PIECE):
+        result.cells += len(readings)
+        yield readings
 
 
-def _compare(store: Store, readings: pd.DataFrame, result: Preview) -> None:
-    for part in _windows(readings):
-        first, last = instant(part["time"].min()), instant(part["time"].max())
-        stored = store.readings(
-            first,
-            last + timedelta(microseconds=1),
-            devices=sorted(set(part["device"])),
-            quantities=sorted(set(part["quantity"])),
-        )
-        columns = [*READING_KEY, "value"]
-        both = part[columns].merge(stored[columns], on=list(READING_KEY), how="left", indicator=True)
-        known = (both["_merge"] == "both").to_numpy()
-        ours, theirs = both["value_x"].to_numpy(), both["value_y"].to_numpy()
-        same = known & ((ours == theirs) | (np.isnan(ours) & np.isnan(theirs)))
-        for key, rows in both.groupby(["device", "quantity"]).indices.items():
-            device, quantity = cast("tuple[str, str]", key)
-            counted = result.series.setdefault(f"{device} {quantity}", SeriesPreview())
-            counted.new += int(np.count_nonzero(~known[rows]))
-            counted.identical += int(np.count_nonzero(same[rows]))
-            counted.different += int(np.count_nonzero(known[rows] & ~same[rows]))
-
-
-def _windows(readings: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Cut readings so that what the store has beside each part stays small."""
+def _compare(store: Store, readings: pd.DataFrame, result: Preview) -> pd.DataFrame:
+    """Count what the store has of some readings, and return those that an import would store."""
     if readings.empty:
-        return
-    weeks = readings["time"].to_numpy("datetime64[us]").view("int64") // int(_WINDOW / timedelta(microseconds=1))
-    for _, rows in sorted(readings.groupby(weeks).indices.items()):
-        yield readings.iloc[rows]
+        return readings
+    found = compared(store, readings)
+    for key, rows in readings.groupby(["device", "quantity"], observed=True).indices.items():
+        device, quantity = cast("tuple[str, str]", key)
+        counted = result.series.setdefault(f"{device} {quantity}", SeriesPreview())
+        counted.new += int(np.count_nonzero(found.new[rows]))
+        counted.identical += int(np.count_nonzero(found.alike[rows]))
+        counted.different += int(np.count_nonzero(found.conflicting[rows]))
+    result.outdated += int(np.count_nonzero(found.outdated))
+    return readings[found.to_store]
 
 
 def _local_days(readings: pd.DataFrame, park: Park) -> set[date]:

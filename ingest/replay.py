@@ -20,6 +20,7 @@ from ingest.appending import append_what_fits
 from ingest.batch import BatchReader, quarantine_item, touched
 from ingest.device_time import microseconds
 from ingest.handoff import Received
+from ingest.held_back import HeldBack
 from ingest.router import Router
 from ingest.sparkplug import KEPT_UNDER, Archive
 from ingest.templates import load_templates
@@ -116,6 +117,7 @@ def _read(
         log.exception("decoding failed unexpectedly")
         fault = quarantine_item(messages[0], "decoder_fault", f"{type(error).__name__}: {error}"[:200])
         return _noted(state, items, {0: fault}, Counter(), now)
+    HeldBack(state).sort_out(batch)
     failed = dict(zip(batch.faulty, batch.quarantine, strict=True))
     stored: Counter[int] = Counter(int(n) for n in batch.origin)
     if not batch.readings.empty:

@@ -13,15 +13,17 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from core.archived import Span, dropped_spans
 from core.errors import ConfigError, Problem
 from core.park import Park
 from core.store import State, Store
-from ingest.archive_file import DROPPED, archived, archived_rows
-from ingest.cell_readings import CellReader, Span
-from ingest.intervals import IntervalSeries, Known, Register, falling, registers_of
-from ingest.mapped_table import MappedTable, mapped_cells, mapped_contents, open_mapped
+from ingest.archive_file import archived, archived_rows, verify_restorable
+from ingest.cell_readings import CellReader
+from ingest.cells import Bools, Cells, Layout, Series, cells
+from ingest.intervals import IntervalSeries, Known, Register, falling, pieces, registers_of
+from ingest.mapped_table import MappedTable, mapped_contents, mapped_layout, open_mapped
 from ingest.mapping import Mapping
-from ingest.table_file import Contents, Series, TableFile, cells, contents, open_table, series_problems
+from ingest.table_file import Contents, TableFile, contents, layout_of, open_table, series_problems
 
 
 @dataclass
@@ -36,18 +38,31 @@ class Source:
     month: str = ""  # of an archived file, whose readings come back as they were
     registers: dict[Series, Register] = field(default_factory=dict)
 
+    @property
+    def layout(self) -> Layout:
+        """How its cells are read."""
+        return mapped_layout(self.mapped, self.found) if self.mapped else layout_of(self.table, self.found)
+
     def reader(self, now: datetime) -> CellReader:
         """Return what makes readings of this file's cells."""
-        return CellReader(self.zone, now, self.table.wide, self.dropped)
+        return CellReader(self.zone, now, self.found.series, self.dropped)
 
-    def cells(self, connection: duckdb.DuckDBPyConnection) -> Iterator[pd.DataFrame]:
-        """Yield the cells that are readings themselves, chunk by chunk; energies per interval are left out."""
-        for chunk in self.all_cells(connection):
-            yield chunk if not self.registers else chunk[~_is_interval(chunk, self.mapped)].reset_index(drop=True)
+    def cells(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Cells]:
+        """Yield the cells that are readings themselves, run by run; energies per interval are left out."""
+        for run in cells(connection, self.layout):
+            yield run if not self.registers else run.where(~self.is_interval(run))
 
-    def all_cells(self, connection: duckdb.DuckDBPyConnection) -> Iterator[pd.DataFrame]:
-        """Yield every cell."""
-        return mapped_cells(connection, self.mapped) if self.mapped else cells(connection, self.table)
+    def is_interval(self, run: Cells) -> Bools:
+        """Say which cells are energies per interval."""
+        kinds = np.array([v.kind == "interval_energy" for v in self.mapped.mapping.cells] if self.mapped else [False])
+        return np.asarray(kinds[run.column] if self.mapped else np.zeros(len(run), dtype=bool))
+
+    def register_readings(self, reader: CellReader, now: datetime, size: int) -> Iterator[pd.DataFrame]:
+        """Yield the readings of the registers made of energies per interval, so many at a time."""
+        for series, register in self.registers.items():
+            number = self.found.series.index(series)
+            for piece in pieces(register, size):
+                yield reader.frame(np.full(len(piece.times_us), number), piece.times_us, piece.counts, now)
 
 
 def looked_at(
@@ -64,7 +79,7 @@ def looked_at(
     sources: list[Source] = []
     problems: list[Problem] = []
     known: Known = {}
-    look = _Look(connection, park, store, _dropped(state), now, folder)
+    look = _Look(connection, park, store, dropped_spans(state), now, folder)
     for path in paths:
         try:
             source = look.open(path, mapping)
@@ -77,11 +92,6 @@ def looked_at(
     if problems:
         raise ConfigError(problems)
     return sources
-
-
-def _dropped(state: State) -> list[Span]:
-    spans = [value.split() for value in state.values(DROPPED).values() if value]
-    return [(int(first), int(last)) for first, last in spans]
 
 
 class _Look:
@@ -106,6 +116,7 @@ class _Look:
         if about is not None:
             if about.get("park") != self._park.id:
                 raise ConfigError([Problem(path.name, f"is an archive of the park {about.get('park')}")])
+            verify_restorable(path, about)
             table = TableFile(path, (), (), "", None)
             return Source(table, Contents(archived_rows(self._connection, path)), zone, month=about["month"])
         if mapping is not None:
@@ -140,15 +151,15 @@ class _Look:
         """Make registers of all energies per interval, or say why that cannot be."""
         reader, series = source.reader(self._now), dict[Series, IntervalSeries]()
         labels = [v.label for v in source.mapped.mapping.cells] if source.mapped else []
-        for chunk in source.all_cells(self._connection):
-            part = chunk[_is_interval(chunk, source.mapped)].reset_index(drop=True)
-            part = part[(part["device"] != "") & (part["quantity"] != "")].reset_index(drop=True)
-            read = reader.read(part, self._now)
+        for run in cells(self._connection, source.layout):
+            part = run.where(source.is_interval(run) & (run.series >= 0))
+            read = reader.read(part, self._now, once=False)
             good = np.zeros(len(part), dtype=bool)
             good[read.positions] = True
-            for key, rows in part.groupby(["device", "quantity", "channel", "spec"], sort=False).indices.items():
-                device, quantity, channel, spec = cast("tuple[str, str, str, int]", key)
-                found = series.setdefault((device, quantity, channel), IntervalSeries(labels[int(spec)]))
+            numbers = pd.DataFrame({"series": part.series, "column": part.column})
+            for key, rows in numbers.groupby(["series", "column"], sort=False).indices.items():
+                number, column = cast("tuple[int, int]", key)
+                found = series.setdefault(source.found.series[number], IntervalSeries(labels[column]))
                 found.faults += int(np.count_nonzero(~good[rows]))
                 mine = read.readings.iloc[np.flatnonzero(np.isin(read.positions, rows))]
                 found.add(mine["time"].to_numpy("datetime64[us]").view("int64"), mine["value"].to_numpy())
@@ -163,10 +174,3 @@ class _Look:
 
         source.registers = registers_of(series, self._store, known, source.zone, refuse)
         yield from refused
-
-
-def _is_interval(chunk: pd.DataFrame, mapped: MappedTable | None) -> np.ndarray:
-    kinds = np.array([v.kind == "interval_energy" for v in mapped.mapping.cells] if mapped else [False])
-    spec = chunk["spec"].to_numpy(dtype=np.int64) if mapped else np.zeros(len(chunk), dtype=np.int64)
-    marked: np.ndarray = kinds[spec]
-    return marked

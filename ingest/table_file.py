@@ -4,8 +4,6 @@ Long form has a row per value (time, device, quantity, [channel], value), wide f
 series, called `<device>.<quantity>` or `<device>.<quantity>.<channel>`.
 """
 
-# ruff: noqa: S608 - queries are put together here from our own words and numbers; a file's names never enter one
-
 from __future__ import annotations
 
 import csv
@@ -15,21 +13,18 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias
 
 import duckdb
-import pandas as pd
+import numpy as np
 
 from core.errors import ConfigError, Problem
 from core.quantities import READING
+from ingest.cells import NO_TIME, Layout, Series, ValueCells, distinct_names
 from ingest.plain_text import encoding_of, is_workbook, write_sheet, write_utf8
 
-Series: TypeAlias = tuple[str, str, str]  # device, quantity, channel
-
-NO_TIME = -(1 << 62)  # stands for a time that could not be read; NULL would turn whole columns into floats
-CHUNK_VECTORS = 64  # of 2,048 rows each
 MEMORY_LIMIT_MB = 256
 _LONG = {"time", "device", "quantity", "value"}
+EXPORTED = {*_LONG, "time_utc", "channel", "received_at", "flags"}  # by `parkwatt export --scope reading`
 _CHANNEL = re.compile(r"[a-z0-9_-]{0,16}")
 OFFSET = r":\d\d([:.,]\d+)*\s*([Zz]|[+-]\d\d(:?\d\d)?)$"
 
@@ -89,6 +84,7 @@ class Contents:
     cells: int
     series: list[Series] = field(default_factory=list)
     broken: list[BrokenLine] = field(default_factory=list)
+    combos: list[tuple[str, ...]] = field(default_factory=list)  # what a mapped file's name columns say
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -124,6 +120,8 @@ def columns_of(
     """Return a file with its columns, whatever they are called."""
     if not path.is_file():
         raise ConfigError(f"there is no file {path}")
+    if not path.stat().st_size:
+        raise ConfigError([Problem(path.name, "is empty: it has 0 bytes", "export or copy it again")])
     how = how or Reading()
     if path.suffix.lower() in {".parquet", ".pq"}:
         names, types = _parquet_columns(connection, path)
@@ -161,22 +159,26 @@ def _see_mapping(names: Sequence[str]) -> str:
 def contents(connection: duckdb.DuckDBPyConnection, table: TableFile) -> Contents:
     """Read the file through once, to know its size and its series before anything is stored."""
     source = source_of(table, keep_rejects=True)
-    try:
-        if table.wide is not None:
-            rows = connection.execute(f"SELECT count(*) FROM {source}", _parameters(table)).fetchall()
-            found = Contents(int(rows[0][0]) * len(table.wide), list(table.wide))
-        else:
-            names = ", ".join(_text(table, n) for n in ("device", "quantity", "channel"))
-            query = f"SELECT {names}, count(*) FROM {source} GROUP BY ALL ORDER BY ALL"
-            rows = connection.execute(query, _parameters(table)).fetchall()
-            # A row without device or quantity is a bad row; a name nobody knows is a bad file.
-            series = [(str(d), str(q), str(c)) for d, q, c, _ in rows if d and q]
-            found = Contents(sum(int(r[3]) for r in rows), series)
-    except duckdb.Error as error:
-        raise ConfigError([Problem(table.path.name, f"cannot be read: {first_line(error)}")]) from error
+    names = () if table.wide is not None else tuple(_text(table, n) for n in ("device", "quantity", "channel"))
+    combos, count = read_through(connection, table, source, names)
+    if table.wide is not None:
+        found = Contents(count * len(table.wide), list(table.wide))
+    else:
+        # A row without device or quantity is a bad row; a name nobody knows is a bad file.
+        found = Contents(count, [(d, q, c) for d, q, c in combos if d and q])
     if table.is_csv:
         found.broken = broken_lines(connection, table.before)
     return found
+
+
+def read_through(
+    connection: duckdb.DuckDBPyConnection, table: TableFile, source: str, names: Sequence[str]
+) -> tuple[list[tuple[str, ...]], int]:
+    """Return the distinct names and the number of rows; raises ConfigError where the file cannot be read to its end."""
+    try:
+        return distinct_names(connection, table.path.name, str(table.data), source, names)
+    except duckdb.Error as error:
+        raise ConfigError([Problem(table.path.name, f"cannot be read: {first_line(error)}")]) from error
 
 
 def series_problems(found: Iterable[Series], devices: set[str], file: str) -> Iterator[Problem]:
@@ -191,32 +193,50 @@ def series_problems(found: Iterable[Series], devices: set[str], file: str) -> It
             yield Problem(file, f"{channel!r} is no channel", "the total has none, phases are called l1, l2, l3")
 
 
-def cells(connection: duckdb.DuckDBPyConnection, table: TableFile) -> Iterator[pd.DataFrame]:
-    """Yield the file's cells in chunks, in its order.
-
-    Columns: `n` (data row, from 1), `written` (the time as written), `aware_us` (microseconds since 1970 UTC where the
-    time has an offset), `local_us` (the same for the wall clock where it has none), `text` (the value as written),
-    `value`; in long form `device`, `quantity`, `channel`, in wide form `series`, a position in `table.wide`.
-    """
+def layout_of(table: TableFile, found: Contents) -> Layout:
+    """Return how the cells of a table of ours are read."""
     time = table.column("time")
-    stamped = (
-        f"coalesce(CAST({time} AS VARCHAR), '') AS written, {_aware(table)} AS aware_us, {_local(table)} AS local_us"
-    )
-    source = f"(SELECT row_number() OVER () AS n, * FROM {source_of(table)})"
     if table.wide is None:
-        names = ", ".join(f"{_text(table, n)} AS {n}" for n in ("device", "quantity", "channel"))
-        query = f"SELECT n, {stamped}, {names}, CAST({table.column('value')} AS VARCHAR) AS text FROM {source}"
+        names = tuple(_text(table, n) for n in ("device", "quantity", "channel"))
+        combos: tuple[tuple[str, ...], ...] = tuple(found.series)
+        values = [ValueCells(*_value(table, "value"), np.arange(len(combos)))]
     else:
-        values = ", ".join(f"CAST({table.column(n)} AS VARCHAR)" for n in table.names if n != "time")
-        query = (
-            f"SELECT n, {stamped}, unnest(range({len(table.wide)})) AS series, unnest([{values}]) AS text FROM {source}"
-        )
-    query = (
-        f"SELECT * EXCLUDE (text), trim(coalesce(text, '')) AS text, TRY_CAST(text AS DOUBLE) AS value FROM ({query})"
+        names, combos = (), ((),)
+        columns = [n for n in table.names if n != "time"]
+        values = [ValueCells(*_value(table, n), np.array([i])) for i, n in enumerate(columns)]
+    return Layout(
+        table.path.name,
+        str(table.data),
+        source_of(table),
+        f"coalesce(CAST({time} AS VARCHAR), '')",
+        _aware(table),
+        _local(table),
+        (),
+        tuple(values),
+        tuple(found.series),
+        names,
+        combos,
+        _as_was(table),
     )
-    cursor = connection.execute(query, _parameters(table))
-    while len(chunk := cursor.fetch_df_chunk(CHUNK_VECTORS)):
-        yield chunk
+
+
+def _value(table: TableFile, name: str) -> tuple[str, str]:
+    """Return SQL for the text of a value and for the number it means."""
+    column, kind = table.column(name), table.types[table.names.index(name)]
+    text = f"CAST({column} AS VARCHAR)"
+    # A number of another type becomes the float that it is written as.
+    return text, f"TRY_CAST({column} AS DOUBLE)" if kind in {"VARCHAR", "DOUBLE"} else f"TRY_CAST({text} AS DOUBLE)"
+
+
+def _as_was(table: TableFile) -> tuple[str, str] | None:
+    """Return SQL for time of receipt and flags where the file is an export of readings."""
+    if set(table.names) != EXPORTED:
+        return None
+    received, flags = table.column("received_at"), table.column("flags")
+    return (
+        f"coalesce(epoch_us(TRY_CAST({received} AS TIMESTAMPTZ)), {NO_TIME})",
+        f"coalesce(TRY_CAST({flags} AS INTEGER), 0)",
+    )
 
 
 def physical_lines(table: TableFile, rows: set[int], broken: set[int]) -> dict[int, int]:
@@ -243,10 +263,9 @@ def physical_lines(table: TableFile, rows: set[int], broken: set[int]) -> dict[i
 def _aware(table: TableFile) -> str:
     time, kind = table.column("time"), table.types[table.names.index("time")]
     if kind.startswith("TIMESTAMP WITH TIME ZONE"):
-        return f"coalesce(epoch_us({time}), {NO_TIME})"
+        return f"epoch_us({time})"
     if kind == "VARCHAR":
-        parsed = f"epoch_us(TRY_CAST(trim({time}) AS TIMESTAMPTZ))"
-        return f"coalesce(CASE WHEN regexp_matches(trim({time}), '{OFFSET}') THEN {parsed} END, {NO_TIME})"
+        return f"CASE WHEN regexp_matches(trim({time}), '{OFFSET}') THEN epoch_us(TRY_CAST(trim({time}) AS TIMESTAMPTZ)) END"
     return f"CAST({NO_TIME} AS BIGINT)"
 
 
@@ -255,10 +274,9 @@ def _local(table: TableFile) -> str:
     if kind.startswith("TIMESTAMP WITH TIME ZONE"):
         return f"CAST({NO_TIME} AS BIGINT)"
     if kind == "VARCHAR":
-        parsed = f"epoch_us(TRY_CAST(trim({time}) AS TIMESTAMP))"
-        return f"coalesce(CASE WHEN NOT regexp_matches(trim({time}), '{OFFSET}') THEN {parsed} END, {NO_TIME})"
+        return f"CASE WHEN NOT regexp_matches(trim({time}), '{OFFSET}') THEN epoch_us(TRY_CAST(trim({time}) AS TIMESTAMP)) END"
     if kind.startswith(("TIMESTAMP", "DATE")):
-        return f"coalesce(epoch_us(CAST({time} AS TIMESTAMP)), {NO_TIME})"
+        return f"epoch_us(CAST({time} AS TIMESTAMP))"
     raise ConfigError([Problem(table.path.name, f"its time column is of type {kind}", "timestamps or text are read")])
 
 
@@ -279,10 +297,6 @@ def source_of(table: TableFile, *, keep_rejects: bool = False) -> str:
         f"read_csv(?, columns = {{{columns}}}, header = true, auto_detect = false, delim = '{table.delimiter}', "
         f"quote = '\"', escape = '\"', {faults})"
     )
-
-
-def _parameters(table: TableFile) -> list[str]:
-    return [str(table.data)]
 
 
 def broken_lines(connection: duckdb.DuckDBPyConnection, before: int) -> list[BrokenLine]:
@@ -311,8 +325,17 @@ def _parquet_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple
     try:
         rows = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
     except duckdb.Error as error:
-        raise ConfigError([Problem(path.name, f"is no Parquet file: {first_line(error)}")]) from error
+        raise ConfigError([Problem(path.name, f"is no Parquet file: {first_line(error)}", "copy it again")]) from error
+    nested = [
+        Problem(path.name, f"the column {n} is of type {t}", "one value per cell") for n, t, *_ in rows if _nested(t)
+    ]
+    if nested:
+        raise ConfigError(nested)
     return tuple(str(r[0]) for r in rows), tuple(str(r[1]) for r in rows)
+
+
+def _nested(kind: str) -> bool:
+    return kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION"))
 
 
 def _series(name: str) -> Series:

@@ -27,6 +27,7 @@ from ingest.backoff import Backoff
 from ingest.batch import Batch, BatchReader, quarantine_item, touched
 from ingest.checks import Findings, LiveChecks
 from ingest.handoff import Handoff, Received
+from ingest.held_back import HeldBack
 from ingest.router import Router
 from ingest.sparkplug import Nodes
 from ingest.stranger_limit import StrangerLimit
@@ -81,6 +82,7 @@ class Writer:
         self._backoff = backoff or Backoff()
         self._strangers = StrangerLimit()
         self._checks = checks
+        self._held_back = HeldBack(state)
         self._stopping = threading.Event()
         self._abandoned = threading.Event()
         self._thread: threading.Thread | None = None
@@ -143,6 +145,7 @@ class Writer:
 
     def _store_until_done(self, messages: list[Received]) -> None:
         batch = self._decoded(messages)
+        self._sort_out(batch)
         batch.quarantine = self._strangers.kept(batch.quarantine, self._clock.monotonic_s())
         findings = self._looked_at(batch)
         failures = 0
@@ -192,6 +195,18 @@ class Writer:
             batch.faulty.append(index)
             batch.quarantine.append(item)
         return batch
+
+    def _sort_out(self, batch: Batch) -> None:
+        """Take out what is late for an archived month; a state file that is busy is asked until it answers."""
+        failures = 0
+        while not self._abandoned.is_set():
+            try:
+                self._held_back.sort_out(batch)
+            except Retryable as error:
+                failures += 1
+                self._wait_to_retry(str(error), error.retry_after_s, failures)
+            else:
+                return
 
     def _looked_at(self, batch: Batch) -> Findings:
         """Check the readings of a batch, once, however often it is stored."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from core.archived import dropped_spans, without_dropped
 from core.corrections import Correction, in_force
 from core.factors import factor_for
 from core.park import Park, Point
@@ -86,6 +87,7 @@ class Compute:
         return self._compute([d for d in days if day_bounds(d, self._park.zone)[0] < until], until, progress)
 
     def _compute(self, days: Sequence[date], until: datetime, progress: Progress | None) -> ComputeResult:
+        days = self._computable(days)
         corrections = in_force(self._state.corrections()) if days else ()
         seams = DaySeams(self._state, self._park.zone)
         wanted, computed = list(days), set[date]()
@@ -101,13 +103,22 @@ class Compute:
                 computed.update(grid.days)
                 if progress:
                     progress(len(computed), len(computed.union(days)))
-            wanted = seams.open_days(computed, day_of(until - timedelta(microseconds=1), self._park.zone))
+            open_days = seams.open_days(computed, day_of(until - timedelta(microseconds=1), self._park.zone))
+            wanted = self._computable(open_days)
         days = sorted(computed)
         changed += months.write_plans(self._park, self._store, days)
         changed += months.write_months(self._park, self._store, days, until)
         seams.remember()
         first_day, last_day = (days[0], days[-1]) if days else (None, None)
         return ComputeResult(len(days), first_day, last_day, until, changed, events)
+
+    def _computable(self, days: Sequence[date]) -> Sequence[date]:
+        """Return the days whose readings are there; of an archived month the numbers stand until it is back."""
+        spans = dropped_spans(self._state) if days else []
+        if not spans:
+            return days
+        bounds = [(to_us(start), to_us(end)) for start, end in (day_bounds(d, self._park.zone) for d in days)]
+        return [d for d, whole in zip(days, without_dropped(spans, bounds), strict=True) if whole]
 
     def _chunk_days(self) -> int:
         """Return how many days at once keep the readings of the busiest point in bounds."""

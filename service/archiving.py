@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from core.archived import DROPPED
 from core.errors import ConfigError
 from core.frames import instant
 from core.timebase import day_bounds, month_bounds, month_of
-from ingest.archive_file import DROPPED, Manifest, file_name, verify, write_archive
+from ingest.archive_file import Manifest, file_name, verify, write_archive
 from models.judging import SPREADABLE_US
 from models.points import NEEDED
 from service.runner import Runtime

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from core.archived import DROPPED
 from core.corrections import LONGEST, OF_READINGS, Correction, Entry, Kind, concerned, in_force, placed, read, undoing
 from core.errors import ConfigError
 from core.frames import instant
 from core.timebase import days_between
-from ingest.archive_file import DROPPED
 from models.corrections import readings_needed
 from models.points import NEEDED
 from service.runner import Runtime, catch_up

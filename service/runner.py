@@ -23,6 +23,7 @@ from core.store import State, Store
 from core.words import AlertSpeaker
 from ingest.collector import Collector
 from ingest.templates import load_templates, with_templates
+from ingest.unfinished import finish
 from models.compute import Compute
 from rules.engine import RuleEngine
 from rules.notify.pipeline import Notifier
@@ -84,6 +85,8 @@ def opened(park: Park, clock: Clock, config_text: str, *leases: str) -> Iterator
             state.acquire(lease)
         store = open_store(park)
         try:
+            if "serve" in leases:
+                finish(state)
             if leases:
                 state.archive_config(park.digest, config_text, clock.now())
             yield Runtime(with_templates(park, load_templates()), clock, store, state)

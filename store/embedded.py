@@ -26,6 +26,7 @@ from core.quantities import Period
 from core.store import StoreInfo
 from store.duck_file import DuckFile
 from store.edges import Edges
+from store.held import held_frame
 from store.raw import RAW, RawReadings
 from store.rows import Ints, instant_of, known, micros, micros_of, refuse, split_readings, times_of
 from store.series import SeriesNames
@@ -86,6 +87,17 @@ class EmbeddedStore:
                 after = self._edges.after(cursor, series, max(first, last))
                 rows = RawReadings.joined([before, rows, after])
         return self._reading_frame(rows)
+
+    def held(self, readings: pd.DataFrame) -> pd.DataFrame:
+        times = micros_of(readings["time"])
+        with self._file.reading() as cursor:
+            series = self._readings.known(readings)
+            asked = np.flatnonzero(series)
+            none = asked[:0]
+            if not len(asked):
+                return held_frame(none, np.empty(0), none, none, len(readings))
+            n, rows = RawReadings.beside(cursor, series[asked], times[asked])
+        return held_frame(asked[n], rows.value, rows.received_us, rows.flags.astype("int64"), len(readings))
 
     def latest(self) -> pd.DataFrame:
         with self._file.reading() as cursor:

@@ -26,6 +26,7 @@ from core.frames import READING_KEY, SLOT_KEY, readings_frame, slots_frame
 from core.quantities import Period
 from core.store import StoreInfo
 from store import influxql, line_protocol
+from store.held import held_by_reading
 from store.influx_http import InfluxHttp
 from store.rows import (
     group_rows,
@@ -113,6 +114,9 @@ class InfluxStore:
             parts.append(self._edge("first", [*conditions, f"time >= {influxql.instant(max(first, last))}"]))
         rows = readings_frame(pd.concat(parts, ignore_index=True))
         return rows.sort_values(list(READING_KEY), kind="stable", ignore_index=True)
+
+    def held(self, readings: pd.DataFrame) -> pd.DataFrame:
+        return held_by_reading(self.readings, readings_frame(readings))
 
     def latest(self) -> pd.DataFrame:
         rows = self._edge("last", [self._mine(), *_within(-(2**62), 2**62)])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from core.quality import UNUSABLE
 from store.rows import Floats, Ints
@@ -45,6 +46,26 @@ class RawReadings:
         return RawReadings._fetched(cursor.execute(query, [list(times), list(times.values()), *span])).counting()
 
     @staticmethod
+    def beside(cursor: duckdb.DuckDBPyConnection, series: Ints, time_us: Ints) -> tuple[Ints, RawReadings]:
+        """Return the rows that count of given keys, and for each which of the keys it belongs to."""
+        asked = pd.DataFrame({"n": np.arange(len(series)), "series": series.astype("int32"), "time_us": time_us})
+        cursor.register("asked", asked)
+        # The bounds let whole blocks be passed over; in a new stretch of time nothing is read at all.
+        query = (
+            "SELECT a.n, r.series, r.time_us, coalesce(r.value, 'NaN'::DOUBLE) AS value, r.received_us, r.flags, "
+            "r.rowid AS written FROM reading r JOIN asked a ON r.series = a.series AND r.time_us = a.time_us "
+            "WHERE r.time_us >= ? AND r.time_us <= ? AND r.series >= ? AND r.series <= ?"
+        )
+        bounds = [int(f) for f in (time_us.min(), time_us.max(), series.min(), series.max())]
+        columns = cursor.execute(query, bounds).fetchnumpy()
+        cursor.unregister("asked")
+        found = RawReadings._arrays(columns)
+        n, written = (np.asarray(columns[c], dtype="int64") for c in ("n", "written"))
+        order = np.lexsort((written, found.received_us, n))
+        last = order[np.append(n[order][1:] != n[order][:-1], True)] if len(n) else order
+        return n[last], found.taken(last)
+
+    @staticmethod
     def joined(parts: Sequence[RawReadings]) -> RawReadings:
         """Return rows of several reads in the order of series and time."""
         rows = RawReadings(*(np.concatenate([getattr(p, name) for p in parts]) for name in RAW))
@@ -52,7 +73,10 @@ class RawReadings:
 
     @staticmethod
     def _fetched(cursor: duckdb.DuckDBPyConnection) -> RawReadings:
-        columns = cursor.fetchnumpy()
+        return RawReadings._arrays(cursor.fetchnumpy())
+
+    @staticmethod
+    def _arrays(columns: Mapping[str, npt.ArrayLike]) -> RawReadings:
         series, time_us, received_us = (
             np.asarray(columns[c], dtype="int64") for c in ("series", "time_us", "received_us")
         )

@@ -44,6 +44,11 @@ class SeriesNames:
         numbers = np.array([new.get(k) or self._ids[k] for k in keys], dtype="int64")
         return numbers[position], new
 
+    def known(self, frame: pd.DataFrame) -> Ints:
+        """Return the series number of every row, 0 where the name has none."""
+        keys, position = group_rows(frame, self.columns)
+        return np.array([self._ids.get(k, 0) for k in keys], dtype="int64")[position]
+
     def remember(self, new: dict[Key, int]) -> None:
         """Take over names whose transaction was committed."""
         # Keys first: whoever finds a number in a row can name it.

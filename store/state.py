@@ -1,7 +1,8 @@
 """What changes beside the series, in one SQLite file that `ingest` and `serve` share.
 
-Each table has one writing process: `ingest` marks days dirty and quarantines, `serve` does the rest. So `settle`
-leaves the marks alone and keeps its own list of what was settled; a mark is dirty while its number is the higher.
+Each table has one writing process: `ingest` marks days dirty and quarantines, `serve` does the rest. The marks alone
+have two: `settle` removes what was computed. It compares a mark's number in the same transaction, and numbers only
+ever grow, so a mark set anew since it was read stays.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ class SqliteState:
         own = resources.files("store")
         schema = own.joinpath("state.sql").read_text(encoding="utf-8")
         steps = re.split(r"^-- version \d+$", schema, flags=re.MULTILINE)[1:]
-        self._file = SqliteFile(path, [*steps, own.joinpath("corrections.sql").read_text(encoding="utf-8")])
+        later = [own.joinpath(name).read_text(encoding="utf-8") for name in ("corrections.sql", "marks.sql")]
+        self._file = SqliteFile(path, [*steps, *later])
 
     def mark_dirty(self, pairs: Iterable[tuple[str, date]]) -> None:
         wanted = sorted(set(pairs), key=itemgetter(1, 0))
@@ -117,10 +119,7 @@ class SqliteState:
 
     def dirty(self) -> list[DirtyMark]:
         with self._file.reading() as connection:
-            rows = connection.execute(
-                "SELECT m.device, m.day, m.seq FROM mark m LEFT JOIN settled s ON s.device = m.device AND s.day = m.day "
-                "WHERE m.seq > coalesce(s.seq, 0) ORDER BY m.day, m.device"
-            ).fetchall()
+            rows = connection.execute("SELECT device, day, seq FROM mark ORDER BY day, device").fetchall()
         return [DirtyMark(device, date.fromisoformat(day), seq) for device, day, seq in rows]
 
     def settle(self, marks: Iterable[DirtyMark]) -> None:
@@ -128,11 +127,7 @@ class SqliteState:
         if not rows:
             return
         with self._file.writing() as connection:
-            connection.executemany(
-                "INSERT INTO settled VALUES (?, ?, ?) "
-                "ON CONFLICT (device, day) DO UPDATE SET seq = max(seq, excluded.seq)",
-                rows,
-            )
+            connection.executemany("DELETE FROM mark WHERE device = ? AND day = ? AND seq <= ?", rows)
 
     def replace_events(self, entity: str, start: datetime, end: datetime, events: Sequence[Event]) -> None:
         rows = [_event_row(e) for e in events]

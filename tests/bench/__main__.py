@@ -9,13 +9,14 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import demo, ingest, peers, registers
+from tests.bench import demo, imports, ingest, peers, registers
 from tests.bench.row import Row, show
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
     "demo": demo.measure,
     "ingest": ingest.measure,
     "registers": registers.measure,
+    "imports": imports.measure,
 }
 # Only by name, for it installs a peer: `make bench-peers`.
 PEERS = {"peers": peers.measure}

@@ -12,6 +12,7 @@ import pandas as pd
 from core.frames import READING_KEY, readings_frame
 from core.quality import Event
 from core.store import DirtyMark, QuarantineItem
+from store.held import held_by_reading
 
 
 class FakeStore:
@@ -38,6 +39,9 @@ class FakeStore:
     def readings(self, start: datetime, end: datetime, **_: object) -> pd.DataFrame:
         rows = self.all()
         return rows[(rows["time"] >= start) & (rows["time"] < end)]
+
+    def held(self, readings: pd.DataFrame) -> pd.DataFrame:
+        return held_by_reading(self.readings, readings)
 
     def all(self) -> pd.DataFrame:
         return readings_frame(pd.DataFrame(list(self.rows.values()))) if self.rows else readings_frame()
@@ -77,6 +81,9 @@ class FakeState:
 
     def set_value(self, key: str, value: str) -> None:
         self.small[key] = value
+
+    def value(self, key: str) -> str | None:
+        return self.small.get(key)
 
     def values(self, prefix: str) -> dict[str, str]:
         return {k: v for k, v in self.small.items() if k.startswith(prefix)}

@@ -150,7 +150,7 @@ def test_only_the_first_twenty_faults_are_listed(desk: Desk) -> None:
         ("time,grid-1.voltage_v,grid-1.voltage_v\n", "stands twice"),
         ("time\n", "has no column of values"),
         ("when,grid-1.voltage_v\n", "has no column called time"),
-        ("", "has no column called time"),
+        ("", "is empty: it has 0 bytes"),
         (b"time,\xff\xfe\n", "is not UTF-8 text"),
     ],
 )
@@ -231,6 +231,31 @@ def test_rows_the_store_refuses_are_told(desk: Desk) -> None:
     assert (result.stored, result.faults) == (2, ["a.csv, line 3: not this one"])
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_two_bytes_a_character_as_excel_saves_text(desk: Desk, encoding: str) -> None:
+    result = desk.csv("time\tgrid-1.voltage_v\r\n2026-10-01 08:00\t230\r\nsum\t230\r\n".encode(encoding))
+    assert (result.stored, result.faults) == (1, ["a.csv, line 3: 'sum' is no time, or one the clocks skipped"])
+    assert "--propose FILE" in result.told()
+
+
+def test_parquet_that_is_cut_off_damaged_or_nested_is_refused(desk: Desk) -> None:
+    query = """SELECT TIMESTAMPTZ '2026-10-01 00:00:00+00' + to_seconds(n) AS time, n AS "grid-1.voltage_v" FROM range(50000) t(n)"""
+    duckdb.sql(f"COPY ({query}) TO '{desk.folder}/good.parquet'")
+    whole = (desk.folder / "good.parquet").read_bytes()
+    nested = """SELECT TIMESTAMP '2026-10-01' AS time, {'a': 1} AS "grid-1.voltage_v", [1] AS "inv-a.voltage_v\""""
+    duckdb.sql(f"COPY ({nested}) TO '{desk.folder}/nested.parquet'")
+    (desk.folder / "half.parquet").write_bytes(whole[: len(whole) // 2])
+    (desk.folder / "hole.parquet").write_bytes(whole[:2000] + bytes(400) + whole[2400:])
+    for name, words in (
+        ("nested", "grid-1.voltage_v is of type STRUCT"),
+        ("half", "is no Parquet file"),
+        ("hole", "cannot be read"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            desk.bring(desk.folder / f"{name}.parquet")
+    assert desk.store.calls == []
+
+
 def test_a_byte_order_mark_and_quoted_names(desk: Desk) -> None:
     result = desk.csv(b'\xef\xbb\xbf"time","grid-1.voltage_v"\r\n"2026-10-01T00:00Z","230"\r\n')
     assert result.stored == 1
@@ -253,7 +278,7 @@ def test_chunks_are_bounded_and_a_second_import_changes_nothing(small_park: Park
     results = [
         import_files(small_park, store, state, [file], clock, lambda done, _total: steps.append(done)) for _ in range(2)
     ]
-    assert [(r.stored, r.rejected) for r in results] == [(350_000, 0), (350_000, 0)]
+    assert [(r.stored, r.new, r.identical) for r in results] == [(350_000, 350_000, 0), (0, 0, 350_000)]
     assert max(sizes) <= 140_000
     assert steps[-1] == 350_000
     assert len(store.readings(datetime(2025, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))) == 350_000

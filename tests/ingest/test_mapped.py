@@ -109,7 +109,7 @@ def test_a_chinese_export_in_gbk_with_decimal_commas(desk: Desk) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
 def test_the_same_export_in_other_encodings(desk: Desk, encoding: str) -> None:
     assert desk.csv(CHINESE_CSV.encode(encoding), CHINESE).stored == 7
-    assert desk.csv(CHINESE_CSV.encode("gbk"), "encoding: gbk\ndelimiter: ';'\n" + CHINESE).stored == 7
+    assert desk.csv(CHINESE_CSV.encode("gbk"), "encoding: gbk\ndelimiter: ';'\n" + CHINESE).identical == 7
 
 
 def test_latin_text_is_not_taken_for_chinese(desk: Desk) -> None:
@@ -402,7 +402,7 @@ def test_a_dry_run_counts_and_writes_nothing(small_park: Park, tmp_path: Path) -
     )
     result = preview_files(small_park, store, state, [file], clock)
     assert result.told().splitlines() == [
-        "1 file looked at, nothing written",
+        "1 file looked at, nothing written: 1 new, 2 already there, 1 conflicting",
         "  grid-1 energy_import_kwh           1 new          1 identical          1 different",
         "  met-1 ghi_wm2                      0 new          1 identical          0 different",
         "  1 empty cells left out",
@@ -433,7 +433,7 @@ def test_a_hundred_thousand_rows_twice_are_the_same_as_once(small_park: Park, tm
     mapping = load_mapping(tmp_path / "MAP.yaml")
     found = []
     for _ in range(2):
-        assert import_files(small_park, store, state, [file], clock, None, mapping).stored == 100_000
+        assert import_files(small_park, store, state, [file], clock, None, mapping).cells == 100_000
         rows = store.readings(datetime(2025, 1, 1, tzinfo=UTC), NOW)
         found.append(rows.drop(columns="received_at"))
     assert len(found[0]) == 100_000
@@ -479,3 +479,22 @@ def test_the_mapping_in_the_guide_reads_the_file_beside_it(desk: Desk) -> None:
         ("10-01 00:00", "inv-a", "active_power_kw", "", -18.05),
         ("10-01 00:00", "inv-a", "energy_export_kwh", "", 1024.5),
     ]
+
+
+def test_a_workbook_with_dates_and_numbers_as_text_or_as_bare_numbers(desk: Desk) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    for row in (["能耗报表"], ["时间", "读数(kWh)"], ["2026-10-01 08:00", "5.5"], ["2026/10/1 9:00", "1,006.5"]):
+        sheet.append(row)
+    sheet.merge_cells("A1:B1")
+    for row in ([46296.41666666667, "7"], ["合计", "19"]):
+        sheet.append(row)
+    file = desk.folder / "a.xlsx"
+    book.save(file)
+    result = desk.bring(
+        'header_row: 2\nthousands: ","\ntime: {column: 时间}\n'
+        "values: [{column: 读数(kWh), device: grid-1, quantity: energy_import_kwh}]\n",
+        file,
+    )
+    assert [(r[0], r[4]) for r in desk.rows()] == [("10-01 00:00", 5.5), ("10-01 01:00", 1006.5), ("10-01 02:00", 7.0)]
+    assert result.faults == ["a.xlsx, line 6: '合计' is no time, or one the clocks skipped"]

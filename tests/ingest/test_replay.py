@@ -145,3 +145,14 @@ def test_a_refused_reading_stays_and_an_unreachable_store_leaves_all_as_it_was(
     monkeypatch.setattr(bench.store, "append_readings", refuses)
     assert bench.replay() == (1, 0, 0, {"rejected": 1})
     assert bench.state.quarantined()[0].detail == "name too long"
+
+
+def test_a_late_telegram_of_an_archived_month_is_replayed_once_the_month_is_back(bench: Bench) -> None:
+    first, last = (int(datetime(2026, month, 1, tzinfo=UTC).timestamp() * 1e6) for month in (10, 11))
+    bench.state.set_value("archive/dropped/2026-10", f"{first} {last}")
+    bench.keep("parkwatt/grid-1/telemetry", SENT, "archived")
+    assert bench.replay() == (1, 0, 0, {"archived": 1})
+    assert (bench.readings(), bench.state.dirty()) == ([], [])
+    bench.state.set_value("archive/dropped/2026-10", "")
+    assert bench.replay() == (1, 1, 1, {})
+    assert [r[2] for r in bench.readings()] == [48213.5]

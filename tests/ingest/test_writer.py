@@ -298,3 +298,22 @@ def test_a_fault_in_the_checks_costs_no_reading(bench: Bench, monkeypatch: pytes
     bench.writer.start()
     bench.finish()
     assert (len(bench.store.rows), bench.acked) == (1, [1])
+
+
+def test_what_is_late_for_an_archived_month_waits_in_quarantine_until_it_is_back(bench: Bench) -> None:
+    """September left the store; a lone reading of it would make its known days unknown."""
+    september = [int(datetime(2026, month, 1, tzinfo=UTC).timestamp() * 1e6) for month in (9, 10)]
+    bench.state.small["archive/dropped/2026-09"] = f"{september[0]} {september[1]}"
+    mids = [
+        bench.put({"time": time, "energy_import_kwh": 5}) for time in ("2026-09-30T23:59:59Z", "2026-10-01T00:00:00Z")
+    ]
+    bench.writer.start()
+    wait_for(lambda: sorted(bench.acked) == mids, what="both acknowledged")
+    assert [(i.reason, i.device) for i in bench.state.items] == [("archived", "grid-1")]
+    assert b"23:59:59" in bench.state.items[0].payload
+    assert set(bench.state.marks) == {("grid-1", date(2026, 10, 1))}
+    assert len(bench.store.rows) == 1
+    bench.state.small["archive/dropped/2026-09"] = ""
+    bench.put({"time": "2026-09-30T23:59:59Z", "energy_import_kwh": 5})
+    wait_for(lambda: len(bench.acked) == 3, what="the third")
+    assert len(bench.store.rows) == 2

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,11 +22,13 @@ import pytest
 
 from core.clock import ManualClock
 from core.errors import ConfigError
+from core.frames import readings_frame
 from core.park import Park
 from core.park_file import load_park
 from core.quantities import Period
-from ingest.archive_file import verify
+from ingest.archive_file import verify, write_archive
 from ingest.files import import_files
+from models.compute import Compute
 from service import archiving, exporting
 from service.runner import Runtime, catch_up, opened
 from tests.conftest import SMALL_PARK, accepts, free_port, wait_for
@@ -145,7 +149,7 @@ def test_everything_goes_through_a_running_service(running: Path, tmp_path: Path
     dry = parkwatt("import", running, table, "--mapping", mapping, "--dry-run")
     assert "2 new" in dry.stdout, dry.stderr
     done = parkwatt("import", running, table, "--mapping", mapping)
-    assert (done.returncode, "2 readings stored" in done.stdout) == (0, True), done.stderr
+    assert (done.returncode, "2 new, 0 already there" in done.stdout) == (0, True), done.stderr
     out = tmp_path / "out.csv"
     done = ask(running, out, "--series", "energy_import_kwh", "--scope", "reading")
     assert done.returncode == 0, done.stderr
@@ -216,6 +220,62 @@ def test_an_archive_says_what_it_holds_and_comes_back_exactly(runtime: Runtime, 
     assert import_files(park, store, state, [late], runtime.clock).stored == 1
 
 
+def test_the_numbers_of_an_archived_month_stand_until_it_is_back(runtime: Runtime, tmp_path: Path) -> None:
+    slots = runtime.store.slots(Period.SLOT, *EVER)
+    archiving.archive(runtime, NOW.date(), tmp_path, delete=True)
+    compute = Compute(runtime.park, runtime.store, runtime.state)
+    compute.recompute(datetime(2026, 8, 2, tzinfo=UTC).date(), datetime(2026, 8, 3, tzinfo=UTC).date(), NOW)
+    runtime.state.mark_dirty([("grid-1", datetime(2026, 8, 5, tzinfo=UTC).date())])
+    catch_up(runtime)
+    pd.testing.assert_frame_equal(runtime.store.slots(Period.SLOT, *EVER), slots, check_exact=True)
+
+    # A restore that is cut off leaves a month that is away still; done again, it is there whole.
+    file = tmp_path / "readings-small-2026-08.parquet"
+
+    def cut(_done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    where = (runtime.park, runtime.store, runtime.state, [file], ManualClock(NOW + timedelta(days=1)))
+    with pytest.raises(KeyboardInterrupt):
+        import_files(*where, cut)
+    assert runtime.state.value("archive/dropped/2026-08")
+    catch_up(runtime)
+    pd.testing.assert_frame_equal(runtime.store.slots(Period.SLOT, *EVER), slots, check_exact=True)
+    result = import_files(*where)
+    assert result.new + result.identical == 2 * 736
+    assert {m.day.month for m in runtime.state.dirty()} == {8}
+    catch_up(runtime)
+    pd.testing.assert_frame_equal(runtime.store.slots(Period.SLOT, *EVER), slots, check_exact=True)
+    assert import_files(*where).told().startswith("1 file: 0 new, 1,472 already there, 0 conflicting")
+    assert runtime.state.dirty() == []
+
+
+def test_an_archive_that_was_changed_does_not_come_back(runtime: Runtime, tmp_path: Path) -> None:
+    archiving.archive(runtime, NOW.date(), tmp_path, delete=True)
+    where = (runtime.park, runtime.store, runtime.state)
+    file, notes = (tmp_path / f"readings-small-2026-08.{kind}" for kind in ("parquet", "json"))
+    about = {
+        bytes(k).decode(): bytes(v).decode()
+        for k, v in duckdb.sql(f"SELECT key, value FROM parquet_kv_metadata('{file}')").fetchall()
+        if bytes(k) in {b"parkwatt_archive", b"park", b"month", b"digest"}
+    }
+    pairs = ", ".join(f"{k}: '{v}'" for k, v in about.items())
+    duckdb.sql(
+        f"COPY (SELECT * REPLACE (value + (device = 'inv-a')::INT AS value) FROM '{file}') TO '{tmp_path}/forged.parquet' "
+        f"(FORMAT parquet, KV_METADATA {{{pairs}}})"
+    )
+    (tmp_path / "forged.parquet").replace(file)
+    with pytest.raises(ConfigError, match="is not the file its manifest was written for"):
+        import_files(*where, [file], runtime.clock)
+    notes.unlink()
+    with pytest.raises(ConfigError, match="holds other readings than its digest says"):
+        import_files(*where, [file], runtime.clock)
+    assert runtime.store.readings(*EVER)["time"].min() == pd.Timestamp("2026-09-30T16:00:00Z")
+    whole = tmp_path / "readings-small-2026-09.parquet"
+    whole.with_suffix(".json").unlink()
+    assert import_files(*where, [whole], runtime.clock).new == 2 * 720
+
+
 def test_an_archive_that_was_touched_is_found_out(runtime: Runtime, tmp_path: Path) -> None:
     archiving.archive(runtime, datetime(2026, 9, 1, tzinfo=UTC).date(), tmp_path, delete=False)
     file = tmp_path / "readings-small-2026-08.parquet"
@@ -262,6 +322,47 @@ def test_another_parks_archive_is_refused(runtime: Runtime, tmp_path: Path) -> N
     other = Park.model_validate(runtime.park.model_dump() | {"id": "other"})
     with pytest.raises(ConfigError, match="is an archive of the park small"):
         import_files(other, runtime.store, runtime.state, [tmp_path / "readings-small-2026-08.parquet"], runtime.clock)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_exported_readings_come_into_another_store_exactly(config: Path, tmp_path: Path, kind: str) -> None:
+    """With channels, flags, times of receipt, a missing value and the hour that occurs twice."""
+    text = config.read_text(encoding="utf-8").replace("timezone: Asia/Shanghai", "timezone: Europe/Berlin")
+    config.write_text(text, encoding="utf-8")
+    begin = datetime(2026, 10, 24, 22, tzinfo=UTC)
+    times = [begin + timedelta(minutes=15 * n, microseconds=n) for n in range(100)]
+    sent = readings_frame(
+        {
+            "time": times,
+            "device": ["grid-1", "inv-a"] * 50,
+            "quantity": ["energy_import_kwh", "active_power_kw"] * 50,
+            "channel": ["", "l1", "", "l2"] * 25,
+            "value": [math.nan if n == 7 else -1 / (n + 1) for n in range(100)],
+            "received_at": [t + timedelta(microseconds=333_333) for t in times],
+            "flags": [n % 16 for n in range(100)],
+        }
+    )
+    out, digests, stored = tmp_path / f"out.{kind}", [], []
+    first, last = begin.date(), begin.date() + timedelta(days=2)
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        path = shutil.copy(config, tmp_path / name / "PARK.yaml")
+        with opened(load_park(Path(path)), ManualClock(NOW), "", "ingest", "serve") as park:
+            if name == "one":
+                park.store.append_readings(sent)
+                what = exporting.wanted(
+                    park.park, ["energy_import_kwh", "active_power_kw"], "reading", None, "slot", first, last
+                )
+                exporting.write(exporting.csv_blocks(park.park, park.store, what), what.columns, out)
+            else:
+                brought = import_files(park.park, park.store, park.state, [out], park.clock)
+                assert (brought.new, brought.empty, brought.rejected) == (100, 0, 0)
+                assert import_files(park.park, park.store, park.state, [out], park.clock).identical == 100
+            stored.append(park.store.readings(*EVER))
+            written = write_archive("small", "2026-10", [stored[-1]], tmp_path / name)
+            digests.append((written.rows, written.digest) if written else None)
+    pd.testing.assert_frame_equal(stored[1], stored[0], check_exact=True)
+    assert digests[0] == digests[1]
 
 
 def test_no_name_that_people_wrote_is_exported(runtime: Runtime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -91,6 +92,21 @@ def test_received_together_the_later_row_counts(store, rows):
     store.append_readings(rows((1, 1.0)))
     store.append_readings(rows((1, 2.0)))
     assert store.readings(*ALWAYS)["value"].tolist() == [2.0, 2.0]
+
+
+def test_what_is_held_is_told_row_by_row(store, rows):
+    nothing = store.held(rows((0, 1.0)))
+    assert nothing["received_at"].isna().tolist() == [True]
+    store.append_readings(rows((0, 1.0), (20_000, 2.0, 4), (30, math.nan)))
+    store.append_readings(rows((0, 9.0), late_s=60.0))
+    asked = pd.concat([rows((20_000, 7.0), (1, 7.0), (0, 7.0), (30, 7.0)), rows((0, 7.0), device="other")])
+    found = store.held(asked.reset_index(drop=True))
+    assert found["received_at"].isna().tolist() == [False, True, False, False, True]
+    assert found["value"].tolist()[:3:2] == [2.0, 9.0]
+    assert math.isnan(found["value"][3])
+    assert found["flags"].tolist() == [4, 0, 0, 0, 0]
+    assert found["received_at"][2] == pd.Timestamp(START) + pd.Timedelta(seconds=60)
+    assert len(store.held(rows())) == 0
 
 
 def test_devices_and_quantities_can_be_chosen(store, rows):

@@ -81,14 +81,38 @@ def test_settling_what_was_read_does_not_clear_a_mark_made_since(state, other):
     assert len(other.dirty()) == 1
 
 
-def test_settling_never_writes_the_marks(state, other, path):
+def test_a_settled_mark_is_gone_and_its_number_never_comes_again(state, other, path):
+    state.mark_dirty([("m1", DAY + timedelta(days=n)) for n in range(1000)])
+    read = other.dirty()
     state.mark_dirty([("m1", DAY)])
-    other.settle([DirtyMark("m1", DAY, 1), DirtyMark("never marked", DAY, 5)])
-    state.mark_dirty([])
+    other.settle([*read, DirtyMark("never marked", DAY, 5)])
     with sqlite3.connect(path) as reader:
-        assert reader.execute("SELECT device, day, seq FROM mark").fetchall() == [("m1", "2026-06-30", 1)]
+        assert reader.execute("SELECT device, day, seq FROM mark").fetchall() == [("m1", "2026-06-30", 1001)]
     reader.close()
-    assert state.dirty() == []
+    other.settle(other.dirty())
+    state.mark_dirty([("m1", DAY)])
+    assert [m.seq for m in state.dirty()] == [1002]
+    other.settle([DirtyMark("m1", DAY, 1001)])
+    assert [m.seq for m in state.dirty()] == [1002]
+
+
+def test_marks_settled_by_an_earlier_version_are_cleared_away(path):
+    """Version 3 kept what was settled beside the marks."""
+    path.parent.mkdir(parents=True)
+    own = resources.files("store")
+    old = sqlite3.connect(path)
+    old.executescript(own.joinpath("state.sql").read_text() + own.joinpath("corrections.sql").read_text())
+    old.executescript(
+        "INSERT INTO mark VALUES ('m1', '2026-06-29', 1), ('m1', '2026-06-30', 5), ('m2', '2026-06-30', 3);"
+        "INSERT INTO settled VALUES ('m1', '2026-06-29', 1), ('m1', '2026-06-30', 4);"
+        "UPDATE sequence SET value = 5; PRAGMA user_version = 3;"
+    )
+    old.close()
+    state = SqliteState(path)
+    assert [(m.device, m.seq) for m in state.dirty()] == [("m1", 5), ("m2", 3)]
+    state.mark_dirty([("m1", DAY - timedelta(days=1))])
+    assert [m.seq for m in state.dirty()] == [6, 5, 3]
+    state.close()
 
 
 def test_numbers_of_marks_are_never_used_twice_by_several_threads(state, other):
@@ -300,7 +324,7 @@ def test_a_file_of_version_1_is_brought_up_to_date_with_what_it_holds(path):
     state.notice([Event("p", "conflict", second, second, {})])
     state.close()
     with closing(sqlite3.connect(path)) as reader:
-        assert reader.execute("PRAGMA user_version").fetchone() == (3,)
+        assert reader.execute("PRAGMA user_version").fetchone() == (4,)
         migrated = reader.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall()
     fresh = path.with_name("fresh.sqlite")
     SqliteState(fresh).close()
