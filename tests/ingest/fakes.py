@@ -78,6 +78,9 @@ class FakeState:
     def set_value(self, key: str, value: str) -> None:
         self.small[key] = value
 
+    def value(self, key: str) -> str | None:
+        return self.small.get(key)
+
     def values(self, prefix: str) -> dict[str, str]:
         return {k: v for k, v in self.small.items() if k.startswith(prefix)}
 
