@@ -44,6 +44,8 @@ def checked_shard(park: Park, shard: str) -> str:
 
 def shard_filters(park: Park, templates: Mapping[str, Template]) -> dict[str, tuple[str, ...]]:
     """Return what each shard subscribes to; raises ConfigError where a device is in none or more than one."""
+    if not park.mqtt.shards:
+        return {}
     own = _topics_by_device(park, templates)
     filters = {name: _filters(shard, own) for name, shard in park.mqtt.shards.items()}
     problems = [*_shared(filters), *_unserved(filters, own)]
