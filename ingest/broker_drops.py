@@ -56,7 +56,7 @@ class DropWatch:
         before = self._before()
         rise = 0 if before is None else heard - before.count if heard >= before.count else heard
         if rise and before is not None:
-            event = Event(self._entity, CODE, before.at, now, {"count": float(rise)})
+            event = Event(self._entity, CODE, before.at, now, {"messages": float(rise)})
             self._state.notice([event])
             self._state.add_counts({f"ingest.{CODE}": rise})
         if rise or before is None or heard != before.count or now - before.at >= REMEMBER_EVERY:

@@ -134,7 +134,7 @@ class Collector:
             quarantined=totals["quarantined"],
             last_message_at=self._handoff.last_received_at,
             pending=self._handoff.pending,
-            error=self._writer.error or self._session.error,
+            error="the thread that stores has ended" if self.broken else self._writer.error or self._session.error,
             future=totals["future"],
             out_of_range=totals["out_of_range"],
             reasons={k.partition(".")[2]: n for k, n in totals.items() if k.startswith("quarantined.")},

@@ -51,6 +51,16 @@ PARAMS: dict[str, dict[str, float | str]] = {
     "sensor_fault": {"event_at": "2026-11-13T02:05:00+00:00", "what": "GHI/POA", "code": "sensor_fault"},
     "meter_doubtful": {"event_at": "2026-11-12T16:00:00+00:00", "phase": "L2", "code": "phase_reversed"},
     "device_clock": {"event_at": "2026-11-13T02:05:00+00:00", "hours": 30.0, "code": "stale_time"},
+    "broker_dropped": {
+        "event_at": "2026-11-13T02:05:00+00:00",
+        "event_end_at": "2026-11-13T02:06:00+00:00",
+        "messages": 2000.0,
+    },
+    "session_forgotten": {
+        "event_at": "2026-11-13T02:05:00+00:00",
+        "event_end_at": "2026-11-13T02:06:00+00:00",
+        "shard": "north",
+    },
 }
 TITLES = {
     "deficit_day": (
@@ -89,6 +99,14 @@ TITLES = {
     "device_clock": (
         "A 馆：设备时钟落后一天以上，读数记在了过去",
         "Hall A: the device's clock is more than a day behind",
+    ),
+    "broker_dropped": (
+        "小园区：MQTT 代理丢弃了 2,000 条消息",
+        "Small park: messages dropped by the MQTT broker: 2,000",
+    ),
+    "session_forgotten": (
+        "小园区：MQTT 代理丢失了采集程序的会话（north）",
+        "Small park: the MQTT broker had forgotten the collector's session (north)",
     ),
 }
 ENTITIES = {
