@@ -37,6 +37,13 @@ MOST_TO_PUBLISH = 1000
 # paho finds a dead line after two of its keepalives: with this share of ours, within one and a half.
 KEEPALIVE_SHARE = 0.75
 ASIDE_ATTEMPTS = 2  # connections lost over the extra topics before they are given up
+_REFUSALS = {
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "refuses our certificate: it has expired (mqtt.cert_file)",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "refuses our certificate (mqtt.cert_file)",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "refuses our certificate (mqtt.cert_file)",
+    "TLSV1_ALERT_UNKNOWN_CA": "refuses our certificate: it does not know who signed it (mqtt.cert_file)",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "wants a certificate of ours (mqtt.cert_file and key_file)",
+}
 SUCCESS = MQTTErrorCode.MQTT_ERR_SUCCESS
 
 
@@ -69,8 +76,10 @@ class Session:
         self._handoff = handoff
         self._clock = clock
         self._backoff = backoff or Backoff()
-        self._password = password_of(broker)
-        self._tls = tls_of(broker) if broker.tls else None
+        password_of(broker)  # a fault is told before anything starts
+        if broker.tls:
+            tls_of(broker)
+        self._refusal: str | None = None
         self._acks: deque[list[Received]] = deque()
         self._to_publish: deque[tuple[str, bytes]] = deque(maxlen=MOST_TO_PUBLISH)
         self._late: dict[int, Received] = {}
@@ -166,7 +175,11 @@ class Session:
         while not self._stopping.is_set():
             try:
                 self._one_connection()
-            except (OSError, ValueError) as error:  # paho raises ValueError for a bad host name or certificate
+            except (
+                OSError,
+                ValueError,
+                ConfigError,
+            ) as error:  # paho raises ValueError for a bad host name or certificate
                 self._lost(words_of(error))
             except Exception as error:
                 log.exception("receiving failed unexpectedly")
@@ -215,9 +228,10 @@ class Session:
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.suppress_exceptions = True
         if self._broker.username is not None:
-            client.username_pw_set(self._broker.username, self._password)
-        if self._tls is not None:
-            client.tls_set_context(self._tls)
+            client.username_pw_set(self._broker.username, password_of(self._broker))
+        if self._broker.tls:
+            # Read anew for every connection: certificates are renewed while we run.
+            client.tls_set_context(tls_of(self._broker))
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
@@ -253,6 +267,10 @@ class Session:
                 client.loop_misc()
             if not self._up and now_s > give_up_s:
                 raise TimeoutError("connected, but it does not answer as an MQTT broker")
+        # A broker may close before its reason for that reaches us: the last one it gave still holds.
+        self._refusal = words_of(client.refusal) if client.refusal else self._refusal
+        if self._refusal is not None and not self._up and not self._stopping.is_set():
+            raise ConnectionError(self._refusal)
         if not self._stopping.is_set() and self._error is None:
             raise ConnectionError("closed the connection")
         return False
@@ -320,6 +338,7 @@ class Session:
     def _on_connect(
         self, client: mqtt.Client, _data: object, flags: mqtt.ConnectFlags, code: ReasonCode, _props: Properties | None
     ) -> None:
+        self._refusal = None
         if code.is_failure:
             self._lost(f"refuses us: {code}")
             return
@@ -427,6 +446,8 @@ def tls_of(broker: Broker) -> ssl.SSLContext:
 
 def words_of(error: Exception) -> str:
     """Say what is wrong with a connection."""
+    if isinstance(error, ssl.SSLError) and error.reason in _REFUSALS:
+        return _REFUSALS[error.reason]
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__
