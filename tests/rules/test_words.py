@@ -151,7 +151,7 @@ def test_every_rule_can_speak_without_any_parameter(world, rule: str) -> None:
 def test_details_and_ends(world) -> None:
     say = speaker(world.park)
     assert say(alert("deficit_day"), Language.ZH).detail == (
-        "当日用电 2,140 kWh，光伏发电 1,730 kWh（应发 1,800 kWh）；计划净余额 -150 kWh。"
+        "当日用电 2,140 kWh，光伏发电 1,730 kWh（应发 1,800 kWh）；计划净余额 −150 kWh。"
         "与计划之差来自：天气 160 kWh，光伏低于应发 70.3 kWh，用电高于往日 31.4 kWh（负值表示有利）。"
     )
     assert say(alert("self_sufficiency_month"), Language.EN).detail == (
@@ -198,3 +198,11 @@ def test_optional_parts_need_all_their_parameters() -> None:
     known = {"a": "1", "b": "2"}
     assert fill("{a}[ and {b}][ but {c} {a}][!]", known.get) == "1 and 2!"
     assert fill("{c}", known.get) == "–"
+
+
+def test_negative_numbers_carry_a_real_minus_sign(world) -> None:
+    say = speaker(world.park)
+    for language in Language:
+        detail = say(alert("deficit_day", weather_kwh=-160.4), language).detail
+        assert "−160 kWh" in detail
+        assert "-1" not in detail
