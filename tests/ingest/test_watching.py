@@ -425,3 +425,39 @@ def test_every_pause_for_a_slow_store_is_counted_and_said(
     wait_for(lambda: running.collector._session.error or len(running.store.rows) == 500, what="words for it")
     wait_for(lambda: len(running.store.rows) == 500, 40, "all readings")
     wait_for(lambda: running.collector.status().error is None, what="the end of it")
+
+
+# -- nothing is dropped without being counted
+
+
+@pytest.mark.broker
+def test_whatever_comes_becomes_a_reading_or_is_counted_with_its_reason(
+    mosquitto: Mosquitto, small_park: Park, publisher: mqtt.Client, run: Run
+) -> None:
+    running = run(at(small_park, mosquitto.port, topics=("#",))).connected()
+    good = b'{"time": 1790820000, "energy_import_kwh": 1}'
+    for topic, payload, qos, retain in (
+        ("parkwatt/grid-1/telemetry", good, 0, False),
+        ("parkwatt/inv-a/telemetry", good, 1, True),
+        ("parkwatt/grid-1/telemetry", b"", 1, False),
+        ("parkwatt/grid-1/telemetry", b"x" * ((1 << 20) + 1), 1, False),
+        ("parkwatt/grid-1/telemetry", b"\x00\xff", 1, False),
+        ("parkwatt/grid-1/telemetry", b'{"time": 1790820000, "energy_import_kwh": "much"}', 1, False),
+        ("parkwatt/grid-1/telemetry", b'{"time": "soon", "energy_import_kwh": 1}', 1, False),
+        ("parkwatt/grid-1/telemetry", b'{"time": 1790820000}', 1, False),
+        ("parkwatt/nobody/telemetry", good, 0, False),
+        ("parkwatt", b"", 1, False),
+        ("\u7535\u8868/1", b"1", 1, False),
+    ):
+        publisher.publish(topic, payload, qos, retain=retain).wait_for_publish(20)
+    wait_for(lambda: running.collector.status().received == 11, what="all of them")
+    wait_for(lambda: running.collector.status().pending == 0, what="their storing")
+    status = running.collector.status()
+    assert (status.stored, status.quarantined) == (2, 9)
+    assert status.reasons == {
+        "empty": 1, "too_large": 1, "not_json": 1, "wrong_type": 1, "bad_time": 1, "no_readings": 1,
+        "unknown_device": 1, "unknown_topic": 2,
+    }  # fmt: skip
+    assert sorted(i.reason for i in running.state.items) == sorted(
+        reason for reason, n in status.reasons.items() for _ in range(n)
+    )
