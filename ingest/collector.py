@@ -82,7 +82,9 @@ class Collector:
             aside={DROPPED_TOPIC: self._drops.hear} if self._drops else {},
             outdated=memory.filters,
         )
-        births = {k.removeprefix(KEPT_UNDER): v for k, v in state.values(KEPT_UNDER).items()} if router.sparkplug else {}
+        births = (
+            {k.removeprefix(KEPT_UNDER): v for k, v in state.values(KEPT_UNDER).items()} if router.sparkplug else {}
+        )
         self._writer = Writer(
             router,
             park.zone,

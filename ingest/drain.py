@@ -18,6 +18,7 @@ from ingest.router import Router
 from ingest.session import CONNECT_TIMEOUT_S, Session, password_of, tls_of, words_of
 from ingest.session_memory import forget_session, kept_sessions, left_sessions
 from ingest.shards import client_id_of, collectors_of
+from ingest.sparkplug import KEPT_UNDER, Nodes
 from ingest.templates import load_templates
 from ingest.writer import Writer
 
@@ -41,9 +42,11 @@ def drain(park: Park, store: Store, state: State, clock: Clock, client_id: str, 
     handoff = Handoff()
     outdated = kept_sessions(state)[client_id].filters if kept else ()
     session = Session(broker, client_id, (), handoff, clock, outdated=outdated)
+    router = Router(park, load_templates())
+    births = {k.removeprefix(KEPT_UNDER): v for k, v in state.values(KEPT_UNDER).items()} if router.sparkplug else {}
     writer = Writer(
-        Router(park, load_templates()), park.zone, store, state, handoff, session.acknowledge, clock, failpoint_from_environment(),
-        LiveChecks(park),
+        router, park.zone, store, state, handoff, session.acknowledge, clock, failpoint_from_environment(),
+        LiveChecks(park), sparkplug=Nodes(clock, session.publish, births) if router.sparkplug else None,
     )  # fmt: skip
     writer.start()
     session.start()

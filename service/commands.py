@@ -23,8 +23,8 @@ from ingest.discover import discover as listen
 from ingest.replay import ReplayResult, replay
 from ingest.router import Router
 from ingest.session_memory import Kept, left_sessions
-from ingest.shards import client_id_of, shard_filters, unheard
 from ingest.several import decode_telegram
+from ingest.shards import client_id_of, shard_filters, unheard
 from ingest.templates import load_template, load_templates
 from reports import monthly
 from reports.pdf import check_names
