@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.corrections import Correction, Entry, Kind
 from core.park import Park
 from core.quantities import quantity
-from core.text import Language, Text, local_time
+from core.text import Language, Text, local_time, signed
 
 KIND_NAMES: dict[Kind, Text] = {
     Kind.RATIO: Text(zh="更正互感器变比", en="correct the CT/PT ratio"),
@@ -71,7 +71,7 @@ def _signed(words: Text, author: str, at: str, reason: str, language: Language) 
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:,.10g}".replace("-", "\u2212")
+    return "" if value is None else signed(f"{value:,.10g}")
 
 
 def _quantity(correction: Correction, language: Language) -> str:

@@ -154,6 +154,28 @@ class CarbonChoice(Dated):
     region: str = "CN"
 
 
+class Shard(Model):
+    """What one of several collectors receives: everything on some topics, or what some devices publish."""
+
+    topics: tuple[str, ...] = Field((), description="MQTT filters, e.g. site-north/#")
+    devices: tuple[DeviceId, ...] = ()
+
+    @field_validator("topics")
+    @classmethod
+    def _filters(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for topic in value:
+            levels = topic.split("/")
+            if not topic or "#" in levels[:-1] or any(c in level and level != c for level in levels for c in "+#"):
+                raise ValueError(f"{topic!r} is no MQTT filter; + and # stand for whole levels, # only for the last")
+        return value
+
+    @model_validator(mode="after")
+    def _holds_something(self) -> Shard:
+        if not self.topics and not self.devices:
+            raise ValueError("a shard names topics or devices")
+        return self
+
+
 class Broker(Model):
     """The MQTT broker. The password comes from the environment or a file, never from the YAML."""
 
@@ -161,6 +183,9 @@ class Broker(Model):
     port: int = Field(1883, ge=1, le=65535)
     client_id: str | None = Field(None, description="stable; default parkwatt-<park id>")
     topics: tuple[str, ...] | None = Field(None, description="subscribe to these instead of the templates' own")
+    shards: dict[Identifier, Shard] = Field(
+        default_factory=dict, description="several collectors, each with its share: parkwatt ingest --shard NAME"
+    )
     username: str | None = None
     password_env: str | None = None
     password_file: Path | None = None
@@ -169,6 +194,12 @@ class Broker(Model):
     cert_file: Path | None = None
     key_file: Path | None = None
     keepalive_s: int = Field(60, ge=5, le=3600)
+
+    @model_validator(mode="after")
+    def _topics_or_shards(self) -> Broker:
+        if self.topics and self.shards:
+            raise ValueError("topics and shards exclude each other: write the topics into the shards")
+        return self
 
 
 class EmbeddedStore(Model):

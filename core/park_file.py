@@ -174,6 +174,7 @@ def _cross_checks(park: Park) -> Iterator[Problem]:
     yield from _duplicates(park)
     yield from _references(park)
     yield from _device_terms(park)
+    yield from _shards(park)
     for name in ("tariffs", "carbon"):
         yield from _overlap(getattr(park, name), name)
     if len(park.by_role("grid")) == 0:
@@ -234,6 +235,22 @@ def _device_terms(park: Park) -> Iterator[Problem]:
         clash = overlapping([d for _, d in held])
         if clash:
             yield Problem(held[clash[1]][0], f"device {device_id} serves two points at once", "end one with valid_to")
+
+
+def _shards(park: Park) -> Iterator[Problem]:
+    known = {d.id for _, d in park.assignments()}
+    held: dict[str, str] = {}
+    for name, shard in park.mqtt.shards.items():
+        for index, device in enumerate(shard.devices):
+            at = f"mqtt.shards.{name}.devices[{index}]"
+            if device not in known:
+                yield Problem(at, f"there is no device {device}", _near(device, known))
+            elif device in held:
+                yield Problem(at, f"device {device} is in shard {held[device]} already", "every device is in one shard")
+            held.setdefault(device, name)
+    if park.mqtt.shards and park.store.kind == "embedded":
+        reason = "the embedded store belongs to one process, so there is one collector"
+        yield Problem("mqtt.shards", reason, "remove them, or use a store of kind influx")
 
 
 def _overlap(elements: tuple[Dated, ...], path: str) -> Iterator[Problem]:

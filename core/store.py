@@ -189,7 +189,7 @@ class State(Protocol):
         ...
 
     def set_value(self, key: str, value: str) -> None:
-        """Keep a small value: a watermark, a notification log entry."""
+        """Keep a small value: a watermark, a notification log entry. Keys that begin with `ingest:` are ingest's."""
         ...
 
     def archive_config(self, digest: str, text: str, loaded_at: datetime) -> None:
@@ -248,7 +248,10 @@ class State(Protocol):
         ...
 
     def acquire(self, name: str) -> None:
-        """Take the lease called `name` for this process; raises ConfigError where a living process holds it."""
+        """Take the lease called `name` for this process; raises ConfigError where a living process holds it.
+
+        `a/b` is a part of `a`: a part and the whole exclude each other, two parts do not.
+        """
         ...
 
     def close(self) -> None:

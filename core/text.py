@@ -36,7 +36,13 @@ class Text(BaseModel):
 
 
 MWH_FROM_KWH = 10_000  # from here on energies are written in MWh
+MINUS = "\N{MINUS SIGN}"  # a hyphen breaks lines and is read as a dash
 MISSING = "–"  # how a missing number is written everywhere; never "0"
+
+
+def signed(number: str) -> str:
+    """Return a number that was written by Python as people write it: with a real minus sign."""
+    return number.replace("-", MINUS, 1) if number.startswith("-") else number
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -47,7 +53,7 @@ def significant(value: float, digits: int = 3) -> str:
         return "0"
     decimals = digits - 1 - math.floor(math.log10(abs(value)))
     rounded = round(value, decimals)
-    return f"{rounded:,.{max(0, decimals)}f}"
+    return signed(f"{rounded:,.{max(0, decimals)}f}")
 
 
 def energy(kwh: float, digits: int = 3) -> str:
@@ -61,7 +67,7 @@ def energy(kwh: float, digits: int = 3) -> str:
 
 def percent(ratio: float, decimals: int = 1) -> str:
     """Write a ratio as a percentage."""
-    return MISSING if not math.isfinite(ratio) else f"{100 * ratio:.{decimals}f} %"
+    return MISSING if not math.isfinite(ratio) else signed(f"{100 * ratio:.{decimals}f} %")
 
 
 # The locale has no say in what a report calls a month.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.park import Park
 from core.quality import Event
 from core.store import AlertRecord
-from core.text import Language, Text, local_time
+from core.text import Language, Text, local_time, signed
 
 
 @dataclass(frozen=True)
@@ -88,16 +88,24 @@ EVENT_WORDS: dict[str, Text] = {
         zh="下级表合计比本表多 {energy} kWh（{share}）；请核对变比和上下级关系",
         en="the meters below it counted {energy} kWh more than it did ({share}); check ratios and the meter tree",
     ),
+    "broker_dropped": Text(
+        zh="MQTT 代理丢弃了 {messages} 条消息（可能是采集程序的，也可能是别的客户端的）",
+        en="messages dropped by the MQTT broker: {messages}, the collector's or another client's",
+    ),
+    "session_forgotten": Text(
+        zh="MQTT 代理丢失了采集程序的会话；期间发送的消息已丢失，已重新订阅",
+        en="the MQTT broker had forgotten the collector's session; what was sent meanwhile is lost, subscribed again",
+    ),
 }
 
 
 def event_words(event: Event, park: Park, language: Language) -> str:
     """Write an event in one language: who, when, what."""
-    names = {p.id: p.name for p in park.points} | {a.id: a.name for a in park.arrays}
+    names = {p.id: p.name for p in park.points} | {a.id: a.name for a in park.arrays} | {park.id: park.name}
     name = names[event.entity].say(language) if event.entity in names else event.entity
     start, end = (local_time(t, park.zone) for t in (event.start, event.end))
     when = start if start == end else f"{start} – {end}"
-    params = _Written({k: v if isinstance(v, str) else f"{v:,.10g}" for k, v in event.params.items()})
+    params = _Written({k: v if isinstance(v, str) else signed(f"{v:,.10g}") for k, v in event.params.items()})
     words = EVENT_WORDS.get(event.code, Text(zh=event.code, en=event.code)).say(language)
     separator = "：" if language is Language.ZH else ": "
     return f"{name}{separator}{words.format_map(params)} ({when})"

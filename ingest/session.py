@@ -14,7 +14,7 @@ import socket
 import ssl
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
@@ -34,6 +34,16 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S = 10.0
 TICK_S = 0.5
 MOST_TO_PUBLISH = 1000
+# paho finds a dead line after two of its keepalives: with this share of ours, within one and a half.
+KEEPALIVE_SHARE = 0.75
+ASIDE_ATTEMPTS = 2  # connections lost over the extra topics before they are given up
+_REFUSALS = {
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "refuses our certificate: it has expired (mqtt.cert_file)",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "refuses our certificate (mqtt.cert_file)",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "refuses our certificate (mqtt.cert_file)",
+    "TLSV1_ALERT_UNKNOWN_CA": "refuses our certificate: it does not know who signed it (mqtt.cert_file)",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "wants a certificate of ours (mqtt.cert_file and key_file)",
+}
 SUCCESS = MQTTErrorCode.MQTT_ERR_SUCCESS
 
 
@@ -48,15 +58,28 @@ class Session:
         handoff: Handoff,
         clock: Clock,
         backoff: Backoff | None = None,
+        aside: Mapping[str, Callable[[bytes], None]] | None = None,
+        outdated: Sequence[str] = (),
     ) -> None:
+        """Prepare a session.
+
+        `aside` names topics that are no devices', received at QoS 0 by a callable each, which must not block;
+        `outdated` filters the session may still be subscribed to and should not be.
+        """
         self._broker = broker
         self._client_id = client_id
         self._subscriptions = tuple(subscriptions)
+        self._aside = dict(aside or {})
+        self._aside_mid: int | None = None
+        self._aside_lost = 0
+        self._outdated = [f for f in outdated if f not in self._subscriptions]
         self._handoff = handoff
         self._clock = clock
         self._backoff = backoff or Backoff()
-        self._password = password_of(broker)
-        self._tls = tls_of(broker) if broker.tls else None
+        password_of(broker)  # a fault is told before anything starts
+        if broker.tls:
+            tls_of(broker)
+        self._refusal: str | None = None
         self._acks: deque[list[Received]] = deque()
         self._to_publish: deque[tuple[str, bytes]] = deque(maxlen=MOST_TO_PUBLISH)
         self._late: dict[int, Received] = {}
@@ -72,6 +95,11 @@ class Session:
         self._callback_error: Exception | None = None
         self._up = False
         self._error: str | None = None
+        self._renewing = threading.Event()
+        self.sessions: deque[bool] = deque()  # for every connection, whether the broker still knew the session
+        self.pauses = 0
+        self.restarts = 0
+        self.storing_first = False
 
     # -- asked from any thread
 
@@ -85,12 +113,30 @@ class Session:
         """What keeps messages from coming, in words; None while all is well."""
         if self._thread is not None and not self._thread.is_alive() and not self._stopping.is_set():
             return "the thread that receives has ended"
+        if self.storing_first:
+            return "receiving faster than storing: waiting until what was received is stored"
         return self._error
+
+    @property
+    def alive(self) -> bool:
+        """Whether the receiving thread runs, or is not meant to."""
+        return self._thread is None or self._thread.is_alive() or self._stopping.is_set()
 
     def start(self) -> None:
         """Begin connecting; an unreachable broker is no failure."""
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._thread.start()
+
+    def restart(self) -> None:
+        """Start the receiving thread again, where it has ended; it holds nothing that could be lost."""
+        if not self.alive:
+            self.restarts += 1
+            self.start()
+
+    def renew(self) -> None:
+        """Connect and subscribe anew: the connection seems to stand, yet nothing comes."""
+        self._renewing.set()
+        self._wake()
 
     def pause(self) -> None:
         """Receive no more, but stay connected for acknowledgements."""
@@ -129,7 +175,11 @@ class Session:
         while not self._stopping.is_set():
             try:
                 self._one_connection()
-            except (OSError, ValueError) as error:  # paho raises ValueError for a bad host name or certificate
+            except (
+                OSError,
+                ValueError,
+                ConfigError,
+            ) as error:  # paho raises ValueError for a bad host name or certificate
                 self._lost(words_of(error))
             except Exception as error:
                 log.exception("receiving failed unexpectedly")
@@ -142,6 +192,7 @@ class Session:
         """Note a failure; the log gets one line per cause, not one per attempt."""
         self._failures += 1
         self._up = False
+        self._note_aside(answered=False)
         message = f"broker {self._broker.host}:{self._broker.port}: {reason}"
         if message != self._error:
             log.warning("%s; trying again until it answers", message, extra={"reason": reason})
@@ -157,7 +208,7 @@ class Session:
         self._burst = []  # read, but not handed over before the line broke: the broker brings it again
         client = self._client()
         try:
-            client.connect(self._broker.host, self._broker.port, self._broker.keepalive_s)
+            client.connect(self._broker.host, self._broker.port, int(KEEPALIVE_SHARE * self._broker.keepalive_s))
             full = self._serve(client)
         finally:
             _drop(client)
@@ -177,9 +228,10 @@ class Session:
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.suppress_exceptions = True
         if self._broker.username is not None:
-            client.username_pw_set(self._broker.username, self._password)
-        if self._tls is not None:
-            client.tls_set_context(self._tls)
+            client.username_pw_set(self._broker.username, password_of(self._broker))
+        if self._broker.tls:
+            # Read anew for every connection: certificates are renewed while we run.
+            client.tls_set_context(tls_of(self._broker))
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
@@ -196,7 +248,11 @@ class Session:
                 client.publish(*self._to_publish.popleft(), qos=0)
             if self._stopping.is_set() and not self._acks and not client.want_write():
                 return False
+            if self._renewing.is_set():
+                self._renewing.clear()
+                return False
             if self._handoff.over_high_water and self._up:
+                self.pauses += 1
                 log.warning(
                     "receiving faster than storing: disconnected until %d messages are stored",
                     self._handoff.pending,
@@ -211,6 +267,10 @@ class Session:
                 client.loop_misc()
             if not self._up and now_s > give_up_s:
                 raise TimeoutError("connected, but it does not answer as an MQTT broker")
+        # A broker may close before its reason for that reaches us: the last one it gave still holds.
+        self._refusal = words_of(client.refusal) if client.refusal else self._refusal
+        if self._refusal is not None and not self._up and not self._stopping.is_set():
+            raise ConnectionError(self._refusal)
         if not self._stopping.is_set() and self._error is None:
             raise ConnectionError("closed the connection")
         return False
@@ -247,6 +307,11 @@ class Session:
             if not client.wants_paho or client.loop_read() != SUCCESS:
                 break
         burst, self._burst = self._burst, []
+        if aside := [m for m in burst if m.topic in self._aside]:
+            burst = [m for m in burst if m.topic not in self._aside]
+            for message in aside:
+                self._aside[message.topic](message.payload)
+            self._acks.append([m for m in aside if m.qos])
         if burst:
             self._handoff.put(burst)
 
@@ -260,8 +325,12 @@ class Session:
             self._late |= {m.mid: m for m in messages if m.epoch != self._epoch}
 
     def _wait_until_drained(self) -> None:
-        while not self._handoff.drained and not self._stopping.wait(TICK_S / 10):
-            pass
+        self.storing_first = True
+        try:
+            while not self._handoff.drained and not self._stopping.wait(TICK_S / 10):
+                pass
+        finally:
+            self.storing_first = False
         log.info("caught up; connecting again")
 
     # -- paho's callbacks; they only take note
@@ -269,6 +338,7 @@ class Session:
     def _on_connect(
         self, client: mqtt.Client, _data: object, flags: mqtt.ConnectFlags, code: ReasonCode, _props: Properties | None
     ) -> None:
+        self._refusal = None
         if code.is_failure:
             self._lost(f"refuses us: {code}")
             return
@@ -277,8 +347,14 @@ class Session:
         self._error = None
         if not flags.session_present:
             self._late.clear()  # a new session counts its packets anew
+        self.sessions.append(flags.session_present)
+        if self._outdated:
+            client.unsubscribe(self._outdated)
         # Also on a resumed session: the list may have changed since, and subscribing again costs nothing.
-        client.subscribe([(topic, 1) for topic in self._subscriptions])
+        if self._subscriptions:
+            client.subscribe([(topic, 1) for topic in self._subscriptions])
+        if self._aside and self._aside_lost < ASIDE_ATTEMPTS:
+            _, self._aside_mid = client.subscribe([(topic, 0) for topic in self._aside])
         log.info(
             "connected to broker %s:%d",
             self._broker.host,
@@ -287,12 +363,21 @@ class Session:
         )
 
     def _on_subscribe(
-        self, _client: mqtt.Client, _data: object, _mid: int, codes: list[ReasonCode], _props: Properties | None
+        self, _client: mqtt.Client, _data: object, mid: int, codes: list[ReasonCode], _props: Properties | None
     ) -> None:
+        if mid == self._aside_mid:
+            self._note_aside(answered=True)
+            return
         refused = [t for t, c in zip(self._subscriptions, codes, strict=False) if c.is_failure]
         if refused:
             self._error = f"the broker refuses the subscription to {', '.join(refused)}"
             log.error("%s", self._error)
+
+    def _note_aside(self, *, answered: bool) -> None:
+        """Remember whether the broker minds being asked for the extra topics: some close the connection over it."""
+        waited, self._aside_mid = self._aside_mid is not None, None
+        if waited:
+            self._aside_lost = 0 if answered else self._aside_lost + 1
 
     def _on_disconnect(
         self,
@@ -361,6 +446,8 @@ def tls_of(broker: Broker) -> ssl.SSLContext:
 
 def words_of(error: Exception) -> str:
     """Say what is wrong with a connection."""
+    if isinstance(error, ssl.SSLError) and error.reason in _REFUSALS:
+        return _REFUSALS[error.reason]
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__

@@ -9,6 +9,7 @@ Only two inner methods of paho are replaced; should paho rename them, all stays 
 from __future__ import annotations
 
 import contextlib
+import ssl
 import struct
 from collections.abc import Iterator, Sequence
 
@@ -29,6 +30,7 @@ class Wire(mqtt.Client):
     _outbox = b""
     _corked = False
     _ended = False
+    refusal: ssl.SSLError | None = None  # with TLS 1.3 a broker refuses our certificate only once we read from it
 
     # -- reading
 
@@ -38,7 +40,8 @@ class Wire(mqtt.Client):
             more = super()._sock_recv(READ_AHEAD_BYTES)
         except BlockingIOError:
             return
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, AttributeError) as error:
+            self.refusal = error if isinstance(error, ssl.SSLError) else self.refusal
             more = b""
         self._ended = not more
         self._ahead = self._ahead[self._ahead_at :] + more

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from core.clock import Clock
-from core.errors import Retryable
+from core.errors import ConfigError, Retryable
 from core.failpoint import Failpoint
 from core.quality import ReadingFlag
 from core.store import QuarantineItem, State, Store
@@ -144,14 +144,12 @@ class Writer:
         return messages
 
     def _store_until_done(self, messages: list[Received]) -> None:
-        batch = self._decoded(messages)
-        self._sort_out(batch)
-        batch.quarantine = self._strangers.kept(batch.quarantine, self._clock.monotonic_s())
-        findings = self._looked_at(batch)
+        ready: tuple[Batch, Findings] | None = None
         failures = 0
         while not self._abandoned.is_set():
             try:
-                self._store_batch(batch, findings)
+                ready = ready or self._prepared(messages)
+                self._store_batch(*ready)
             except Retryable as error:
                 failures += 1
                 self._wait_to_retry(str(error), error.retry_after_s, failures)
@@ -165,6 +163,12 @@ class Writer:
                     log.info("the store takes readings again", extra={"failures": failures})
                 self.error = None
                 return
+
+    def _prepared(self, messages: list[Received]) -> tuple[Batch, Findings]:
+        batch = self._decoded(messages)
+        self._held_back.sort_out(batch)
+        batch.quarantine = self._strangers.kept(batch.quarantine, self._clock.monotonic_s())
+        return batch, self._looked_at(batch)
 
     def _decoded(self, messages: list[Received]) -> Batch:
         try:
@@ -195,18 +199,6 @@ class Writer:
             batch.faulty.append(index)
             batch.quarantine.append(item)
         return batch
-
-    def _sort_out(self, batch: Batch) -> None:
-        """Take out what is late for an archived month; a state file that is busy is asked until it answers."""
-        failures = 0
-        while not self._abandoned.is_set():
-            try:
-                self._held_back.sort_out(batch)
-            except Retryable as error:
-                failures += 1
-                self._wait_to_retry(str(error), error.retry_after_s, failures)
-            else:
-                return
 
     def _looked_at(self, batch: Batch) -> Findings:
         """Check the readings of a batch, once, however often it is stored."""
@@ -274,7 +266,7 @@ class Writer:
         self._counted_at_s = now_s
         try:
             self._state.add_counts({f"ingest.{name}": n for name, n in self._uncounted.items()})
-        except Retryable:
+        except (Retryable, ConfigError):
             return  # next time; counters are for people, no reading hangs on them
         self._uncounted.clear()
 

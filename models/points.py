@@ -18,13 +18,14 @@ from models.context import Seam, Seams, add_seams, merged
 from models.power import Profile, gap_limit_us
 from models.registers import Curve, RegisterEvent, read_register
 from models.samples import DeviceSamples, Samples
-from models.series import Floats, Grid, Ints, SlotSeries, bit, from_us, joined, joined_means, to_us
+from models.series import SLOT_US, Floats, Grid, Ints, SlotSeries, bit, from_us, joined, joined_means, to_us
 
 IMPORT, EXPORT, POWER = "energy_import_kwh", "energy_export_kwh", "active_power_kw"
 WEATHER = ("poa_wm2", "ghi_wm2", "temp_air_c", "temp_module_c", "wind_speed_ms")
 NEEDED = (IMPORT, EXPORT, POWER, *WEATHER)
 TARIFF = re.compile(r"t[0-9]{1,2}")  # DL/T 645: t1 sharp, t2 peak, t3 flat, t4 valley
 PHASES = ("l1", "l2", "l3")
+REPORTS_AWAITED = 3.0  # so many of its intervals a device may be late before its slots are said to be missing
 _ALWAYS = (-(2**62), 2**62)
 
 
@@ -77,7 +78,7 @@ def point_series(
         exported = correcting.corrected_flow(exported, "export_kwh", own, edges)
         gauges = {q: correcting.marked(g, own, edges) for q, g in gauges.items()}
     whole = PointSeries(point, imported, exported, gauges, seams=merged(seams))
-    events += _missing(whole.main, point.id, grid, _first_us(parts))
+    events += _missing(whole.main, point, grid, _first_us(parts))
     return replace(whole, events=tuple(events))
 
 
@@ -93,7 +94,7 @@ def _weather_series(
             means.setdefault(quantity, []).append(power.slot_mean(curve, grid.edges_us, span_of(part.device)))
     gauges = {q: joined_means(means[q], grid.size) for q in WEATHER if q in means}
     best = max(gauges.values(), key=lambda g: float(g.coverage.sum()), default=None)
-    events = tuple(_missing(best, point.id, grid, _first_us(parts)))
+    events = tuple(_missing(best, point, grid, _first_us(parts)))
     return PointSeries(
         point, gauges={q: correcting.marked(g, corrections, grid.edges_us) for q, g in gauges.items()}, events=events
     )
@@ -226,14 +227,17 @@ def _event(event: RegisterEvent, entity: str, ratio: float) -> Event:
     return Event(entity, event.reason.value, from_us(event.start_us), from_us(event.end_us), params)
 
 
-def _missing(series: SlotSeries | None, entity: str, grid: Grid, first_us: int) -> list[Event]:
+def _missing(series: SlotSeries | None, point: Point, grid: Grid, first_us: int) -> list[Event]:
     """Return one event per local day and stretch of closed slots of which nothing is known.
 
     Time before the first reading is not missing: nobody promised data. Steps that have an event of their own are not
-    told twice.
+    told twice. The newest slots have closed just now: a device gets a slot, or three of its own intervals, to be heard.
     """
     if series is None:
         return []
+    waited_us = grid.closed_until_us - max(
+        SLOT_US, *(int(REPORTS_AWAITED * 1e6 * d.interval_s) for d in point.devices), 0
+    )
     told = bit(Reason.REPLACED) | bit(Reason.IMPLAUSIBLE) | bit(Reason.RESET)
     empty = (series.coverage + series.estimated <= 0) & ((series.reasons & told) == 0)
     empty &= grid.edges_us[:-1] >= first_us
@@ -245,9 +249,12 @@ def _missing(series: SlotSeries | None, entity: str, grid: Grid, first_us: int) 
         day_end = grid.day_at[np.searchsorted(grid.day_at, first, side="right")]
         stretch = empty[first:day_end]
         length = len(stretch) if stretch.all() else int(np.argmin(stretch))
-        begin, end = (from_us(grid.edges_us[k]) for k in (first, first + length))
+        begin_us, end_us = (int(grid.edges_us[k]) for k in (first, first + length))
+        if begin_us >= waited_us and end_us == grid.closed_until_us:
+            continue
+        begin, end = from_us(begin_us), from_us(end_us)
         hours = (end - begin).total_seconds() / 3600.0
-        events.append(Event(entity, Reason.MISSING.value, begin, end, {"hours": hours}))
+        events.append(Event(point.id, Reason.MISSING.value, begin, end, {"hours": hours}))
     return events
 
 

@@ -57,6 +57,7 @@ class Grid:
     days: tuple[date, ...]
     day_at: Ints
     closed: int  # how many slots, counted from the first, are over
+    closed_until_us: int  # until when slots are over, also beyond this grid
 
     @property
     def size(self) -> int:
@@ -94,7 +95,7 @@ def grid_of(first: date, last: date, zone: ZoneInfo, closed_until: datetime) -> 
     )
     edges = np.arange(bounds[0], bounds[-1] + 1, SLOT_US, dtype=np.int64)
     closed = int(np.clip((to_us(closed_until) - bounds[0]) // SLOT_US, 0, len(edges) - 1))
-    return Grid(edges, days, (bounds - bounds[0]) // SLOT_US, closed)
+    return Grid(edges, days, (bounds - bounds[0]) // SLOT_US, closed, to_us(closed_until))
 
 
 @dataclass(frozen=True)

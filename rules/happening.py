@@ -39,7 +39,7 @@ class Happening(Watch):
 
     def entities(self, park: Park, at: datetime) -> list[str]:
         del at
-        return [p.id for p in park.points] + list(dict.fromkeys(a.id for a in park.arrays))
+        return [park.id, *(p.id for p in park.points), *dict.fromkeys(a.id for a in park.arrays)]
 
     def observe(self, entity: str, facts: Facts, moment: Moment, alert: AlertRecord | None) -> Observation:
         del alert

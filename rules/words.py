@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from core.park import Park
 from core.quantities import quantity
 from core.store import AlertRecord
-from core.text import MISSING, Language, Text, day_name, energy, month_name, percent, significant
+from core.text import MISSING, Language, Text, day_name, energy, month_name, percent, signed, significant
 from core.verdict import TIER_WORDS, Tier
 from core.words import AlertSpeaker, AlertWords
 from rules.library_file import all_rules
@@ -87,12 +87,12 @@ def _number(key: str, value: float, params: Mapping[str, float | str], language:
         "kwh": lambda: energy(value),
         "share": lambda: percent(value, 0),
         "ratio": lambda: percent(value),
-        "index": lambda: f"{value:.2f}",
+        "index": lambda: signed(f"{value:.2f}"),
         "minutes": lambda: _duration(value, language),
         "money": lambda: _money(value, str(params.get("currency", "")), language),
     }
     way = ways.get(key.rsplit("_", 1)[-1])
-    return way() if way else f"{value:,.10g}"
+    return way() if way else signed(f"{value:,.10g}")
 
 
 def _text(key: str, value: str, zone: ZoneInfo, language: Language) -> str:
@@ -125,7 +125,7 @@ def _day(day: date, language: Language) -> str:
 
 
 def _money(amount: float, currency: str, language: Language) -> str:
-    written = f"{amount:,.0f}" if abs(amount) >= _WHOLE_FROM else significant(amount)
+    written = signed(f"{amount:,.0f}") if abs(amount) >= _WHOLE_FROM else significant(amount)
     return (
         _CURRENCY.get(currency, Text(zh="{amount} {code}", en="{code} {amount}"))
         .say(language)

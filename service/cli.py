@@ -15,7 +15,7 @@ from core.errors import ConfigError, Rejected, Retryable
 from core.park import Park
 from core.park_file import load_park
 from core.text import Language
-from service import commands, correct_command, exporting, history, logs, memory, serving
+from service import commands, correct_command, draining, exporting, history, logs, memory, serving
 
 EXIT_REJECTED, EXIT_CONFIG, EXIT_RETRY, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 2, 75, 70, 130
 
@@ -66,10 +66,18 @@ def _parser() -> argparse.ArgumentParser:
     _with_park(add("check", help="is my configuration right?"), lambda a: commands.check(a.park))
     for name, text, work in (
         ("run", "collector, models, rules and page in one process", serving.run),
-        ("ingest", "the collector alone, for InfluxDB", serving.ingest),
         ("serve", "models, rules and page, for InfluxDB", serving.serve),
     ):
         _service(add(name, help=text), work)
+
+    command = add("ingest", help="the collector alone, for InfluxDB")
+    command.add_argument("--shard", default="", metavar="NAME", help="this share of mqtt.shards")
+    command.add_argument(
+        "--drain",
+        metavar="CLIENT_ID",
+        help="store what the broker keeps for a collector that is no more, end its session",
+    )
+    _with_park(command, _ingest)
 
     command = add("simulate", help="publish a realistic park to the broker")
     command.add_argument("--seed", type=int, default=1, help="which twin (default 1)")
@@ -109,6 +117,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--folder", type=Path, default=Path(".demo"), help="where it keeps its data (default .demo)")
     command.set_defaults(command=lambda a: commands.demo(a.folder, a.port, a.seed, a.interval))
     return parser
+
+
+def _ingest(arguments: argparse.Namespace) -> None:
+    park, text = _load(arguments.park), serving.config_text(arguments.park)
+    if arguments.drain:
+        draining.drain(park, text, arguments.drain)
+    else:
+        serving.ingest(park, text, arguments.shard)
 
 
 def _history(add: Callable[..., argparse.ArgumentParser]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import orjson
 
 from core.clock import SystemClock
-from core.errors import ConfigError
+from core.errors import ConfigError, Retryable
 from core.factors import factor_for
 from core.park import Park
 from core.park_file import load_park
@@ -21,7 +22,9 @@ from core.text import Language
 from ingest.discover import discover as listen
 from ingest.replay import ReplayResult, replay
 from ingest.router import Router
+from ingest.session_memory import Kept, left_sessions
 from ingest.several import decode_telegram
+from ingest.shards import client_id_of, shard_filters, unheard
 from ingest.templates import load_template, load_templates
 from reports import monthly
 from reports.pdf import check_names
@@ -45,7 +48,9 @@ def version() -> str:
 def check(path: Path) -> int:
     """Validate a configuration whole, without opening anything, and say what it describes."""
     park = load_park(path)
-    Router(park, load_templates())
+    templates = load_templates()
+    Router(park, templates)
+    shards = shard_filters(park, templates)
     load_rules(park)
     check_names(park)
     today = SystemClock().now().date()
@@ -54,6 +59,7 @@ def check(path: Path) -> int:
         f"  park       {park.id}, {park.timezone}, {len(park.points)} points, {len(park.arrays)} arrays",
         f"  broker     {park.mqtt.host}:{park.mqtt.port}",
         f"  store      {park.store.kind}",
+        *(f"  shard      {name}: {client_id_of(park, name)} receives {', '.join(f)}" for name, f in shards.items()),
     ]
     for choice in park.carbon:
         factor = factor_for(choice.scheme, choice.region, today)
@@ -61,6 +67,18 @@ def check(path: Path) -> int:
     now = SystemClock().now()
     lines += [f"  note       {p.id} has no device now" for p in park.points if p.device_at(now) is None]
     lines += [f"  note       {words}" for words in _secrets_missing(park)]
+    if shards:
+        lines += [
+            f"  note       no shard receives all of {topic}: a new meter there goes unnoticed"
+            for topic in unheard(park, templates, shards)
+        ]
+    left: dict[str, Kept] = {}
+    with contextlib.suppress(ConfigError, Retryable):  # the service may have the state file where it runs
+        left = _of_state(park, lambda state: left_sessions(park, state)) or {}
+    lines += [
+        f"  note       {kept.broker} may keep messages for {client}, which nobody resumes: parkwatt ingest --drain {client}"
+        for client, kept in left.items()
+    ]
     print("\n".join(lines))
     return 0
 

@@ -181,12 +181,13 @@ def _health(runtime: Runtime) -> APIRouter:
 
 def _problems(runtime: Runtime) -> list[str]:
     found: list[str] = []
-    if runtime.collector is not None:
-        status = runtime.collector.status()
+    for name, status in runtime.collectors().items():
+        which = f"collector {name}" if name else "collector"
         if not status.connected:
-            found.append(f"not connected to the broker{f': {status.error}' if status.error else ''}")
+            where = f"{which}: " if name else ""
+            found.append(f"{where}not connected to the broker{f': {status.error}' if status.error else ''}")
         elif status.error:
-            found.append(f"collector: {status.error}")
+            found.append(f"{which}: {status.error}")
     now = runtime.clock.now()
     for name, health in runtime.jobs.items():
         if health.last_error:

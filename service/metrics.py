@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from ingest.collector import CollectorStatus
+from ingest.shards import WHOLE
 from service.runner import Runtime
+
+Ask = Callable[[CollectorStatus], float | None]
+
+
+def _last_message(status: CollectorStatus) -> float | None:
+    return status.last_message_at.timestamp() if status.last_message_at else None
+
+
+_GAUGES: tuple[tuple[str, str, Ask], ...] = (
+    ("broker_connected", "1 while the broker session stands", lambda s: float(s.connected)),
+    ("messages_pending", "Messages received, not yet stored", lambda s: s.pending),
+    ("last_message_timestamp_seconds", "When the last message came", _last_message),
+)
+_COUNTERS: tuple[tuple[str, str, Ask], ...] = (
+    ("messages_received", "Messages received since the start", lambda s: s.received),
+    ("readings_stored", "Readings stored since the start", lambda s: s.stored),
+    ("messages_quarantined", "Messages quarantined since the start", lambda s: s.quarantined),
+    ("broker_dropped_messages", "Messages the broker says it has dropped", lambda s: s.broker_dropped),
+    ("sessions_forgotten", "How often the broker had lost our session", lambda s: s.forgotten),
+    ("receiving_pauses", "How often receiving stopped for the store to catch up", lambda s: s.pauses),
+    ("connections_renewed", "How often a connection that brought nothing was begun anew", lambda s: s.renewed),
+    ("receiver_restarts", "How often the receiving thread had to be started again", lambda s: s.restarts),
+)
 
 
 class ParkMetrics:
@@ -38,22 +63,26 @@ class ParkMetrics:
         )
 
     def _collector(self) -> Iterator[Metric]:
-        if self._runtime.collector is None:
+        found = self._runtime.collectors()
+        if not found:
             return
-        status = self._runtime.collector.status()
-        yield GaugeMetricFamily(
-            "parkwatt_broker_connected", "1 while the broker session stands", value=status.connected
-        )
-        yield GaugeMetricFamily("parkwatt_messages_pending", "Messages received, not yet stored", value=status.pending)
-        for name in ("messages_received", "readings_stored", "messages_quarantined"):
-            what, verb = name.split("_")
-            words = f"{what.capitalize()} {verb} since the start"
-            yield CounterMetricFamily(f"parkwatt_{name}", words, value=getattr(status, verb))
-        if status.last_message_at:
-            stamp = status.last_message_at.timestamp()
-            yield GaugeMetricFamily(
-                "parkwatt_last_message_timestamp_seconds", "When the last message came", value=stamp
-            )
+        sharded = WHOLE not in found
+        for name, words, value in _GAUGES:
+            gauge = GaugeMetricFamily(f"parkwatt_{name}", words, labels=["shard"] if sharded else [])
+            values = [([shard] if sharded else [], value(status)) for shard, status in found.items()]
+            for labels, number in values:
+                if number is not None:
+                    gauge.add_metric(labels, number)
+            if gauge.samples:
+                yield gauge
+        for name, words, count in _COUNTERS:
+            counter = CounterMetricFamily(f"parkwatt_{name}", words, labels=["shard"] if sharded else [])
+            for shard, status in found.items():
+                number = count(status)
+                if number is not None:
+                    counter.add_metric([shard] if sharded else [], number)
+            if counter.samples:
+                yield counter
 
     def _jobs(self) -> Iterator[Metric]:
         runs = CounterMetricFamily("parkwatt_job_runs", "Finished runs of a job", labels=["job"])

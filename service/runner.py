@@ -21,13 +21,15 @@ from core.errors import ConfigError, Retryable
 from core.park import Park
 from core.store import State, Store
 from core.words import AlertSpeaker
-from ingest.collector import Collector
+from ingest.collector import Collector, CollectorStatus
+from ingest.shards import WHOLE
 from ingest.templates import load_templates, with_templates
 from ingest.unfinished import finish
 from models.compute import Compute
 from rules.engine import RuleEngine
 from rules.notify.pipeline import Notifier
 from rules.words import speaker
+from service import collectors
 from service.memory import give_back
 from store.opening import open_store
 from store.state import SqliteState
@@ -70,9 +72,20 @@ class Runtime:
         """Words for alerts."""
         return speaker(self.park)
 
+    def collectors(self) -> dict[str, CollectorStatus]:
+        """Return how each collector fares, by shard: ours, or what those in other processes wrote down."""
+        if self.collector:
+            return {WHOLE: self.collector.status()}
+        return collectors.read_status(self.park, self.state, self.clock.now())
+
     def collector_status(self) -> dict[str, object] | None:
-        """Return the collector's state as plain values; None where it runs in another process."""
-        return asdict(self.collector.status()) if self.collector else None
+        """Return all collectors' state as one, as plain values; None where there never was one."""
+        found = self.collectors()
+        status = collectors.together(found)
+        if status is None:
+            return None
+        shards = {name: asdict(s) for name, s in found.items() if name != WHOLE}
+        return asdict(status) | ({"shards": shards} if shards else {})
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import secrets
@@ -13,10 +14,13 @@ from pathlib import Path
 import uvicorn
 
 from core.clock import SystemClock
-from core.errors import ConfigError
+from core.errors import ConfigError, Retryable
 from core.park import Park
 from ingest.collector import Collector
+from ingest.session_memory import place_of
+from ingest.shards import WHOLE, checked_shard
 from service import address
+from service.collectors import WRITE_EVERY_S, write_status
 from service.http import make_app
 from service.runner import Jobs, Runtime, opened
 
@@ -25,6 +29,7 @@ log = logging.getLogger(__name__)
 
 def run(park: Park, config_text: str) -> None:
     """Collector, models, rules and page in one process, until it is told to end."""
+    checked_shard(park, WHOLE)
     listener = listen(park)
     with opened(park, SystemClock(), config_text, "ingest", "serve") as runtime:
         serve_runtime(runtime, listener, collect=True)
@@ -38,18 +43,34 @@ def serve(park: Park, config_text: str) -> None:
         serve_runtime(runtime, listener, collect=False)
 
 
-def ingest(park: Park, config_text: str) -> None:
-    """The collector alone."""
+def ingest(park: Park, config_text: str, shard: str = WHOLE) -> None:
+    """The collector alone, or one of several."""
     _needs_shared_store(park)
+    checked_shard(park, shard)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    with opened(park, SystemClock(), config_text, "ingest") as runtime:
-        collector = Collector(park, runtime.store, runtime.state, runtime.clock)
+    with opened(park, SystemClock(), config_text, f"ingest/{shard}" if shard else "ingest") as runtime:
+        collector = Collector(park, runtime.store, runtime.state, runtime.clock, shard=shard)
         collector.start()
-        log.info("collecting", extra={"park": park.id, "broker": f"{park.mqtt.host}:{park.mqtt.port}"})
-        ended.wait()
+        log.info("collecting", extra={"park": park.id, "broker": place_of(park), "shard": shard})
+        while not ended.wait(WRITE_EVERY_S) and not collector.broken:
+            _write_down(runtime, shard, collector)
+        broken = collector.broken
         collector.stop()
+        _write_down(runtime, shard, None)
+    _end_loudly(broken=broken)
+
+
+def _write_down(runtime: Runtime, shard: str, collector: Collector | None) -> None:
+    # For the page, no reading hangs on it: the next turn tries again.
+    with contextlib.suppress(Retryable):
+        write_status(runtime.state, shard, collector.status() if collector else None, runtime.clock.now())
+
+
+def _end_loudly(*, broken: bool) -> None:
+    if broken:
+        raise Retryable("the thread that stores readings has ended; see the log")
 
 
 def serve_runtime(runtime: Runtime, listener: socket.socket, *, collect: bool) -> None:
@@ -71,14 +92,27 @@ def serve_runtime(runtime: Runtime, listener: socket.socket, *, collect: bool) -
     for number in (signal.SIGTERM, signal.SIGINT):
         # The server ends on these by itself and then raises them again, which would kill us before the collector stopped.
         signal.signal(number, lambda *_: None)
+    server = uvicorn.Server(config)
+    ended = threading.Event()
+    if runtime.collector:
+        threading.Thread(target=_end_when_broken, args=(runtime.collector, server, ended), daemon=True).start()
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
     finally:
+        ended.set()
         log.info("ending", extra={"park": park.id})
         address.withdraw(park)
         if runtime.collector:
             runtime.collector.stop()
         jobs.stop()
+    _end_loudly(broken=bool(runtime.collector and runtime.collector.broken))
+
+
+def _end_when_broken(collector: Collector, server: uvicorn.Server, ended: threading.Event) -> None:
+    while not ended.wait(1.0):
+        if collector.broken:
+            server.should_exit = True
+            return
 
 
 def listen(park: Park) -> socket.socket:

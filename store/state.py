@@ -280,13 +280,13 @@ class SqliteState:
     def acquire(self, name: str) -> None:
         own = ProcessId.own()
         with self._file.writing() as connection:
-            row = connection.execute("SELECT pid, born FROM lease WHERE name = ?", [name]).fetchone()
-            holder = None if row is None else ProcessId(*row)
-            if holder and holder != own and holder.alive():
-                raise ConfigError(
-                    f"process {holder.pid} already does `{name}` for {self._file.path}",
-                    "stop it first; two would disagree",
-                )
+            for held, pid, born in connection.execute("SELECT name, pid, born FROM lease ORDER BY name").fetchall():
+                holder = ProcessId(pid, born)
+                if _same_work(held, name) and holder != own and holder.alive():
+                    raise ConfigError(
+                        f"process {pid} already does `{held}` for {self._file.path}",
+                        "stop it first; two would disagree",
+                    )
             connection.execute(
                 "INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?)",
                 [name, own.pid, own.born, micros(self._clock.now())],
@@ -308,6 +308,11 @@ class SqliteState:
             connection.executemany(
                 "DELETE FROM lease WHERE name = ? AND pid = ? AND born = ?", [(n, own.pid, own.born) for n in leases]
             )
+
+
+def _same_work(one: str, other: str) -> bool:
+    """Say whether two leases exclude each other: the same, or a part (`ingest/north`) and its whole (`ingest`)."""
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 
 
 def _entries(connection: sqlite3.Connection, condition: str, values: list[int]) -> list[Entry]:

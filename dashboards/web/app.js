@@ -54,7 +54,9 @@ function banner(view, failed) {
   const lines = [];
   if (failed) lines.push(say("gone")(last?.meta.now_text));
   else if (view.meta.silent) lines.push(say("silent")(view.meta.last_data_text));
-  if (!failed && view.meta.collector && view.meta.collector.connected === false) lines.push(say("unplugged"));
+  const collector = failed ? null : view.meta.collector;
+  if (collector?.connected === false) lines.push(say("unplugged"));
+  if (collector?.error) lines.push(`(${collector.error})`);
   const box = at("banner");
   const text = lines.join(" ");
   if (box.textContent !== text) box.textContent = text;
@@ -85,7 +87,9 @@ function footer(meta) {
     facts.push(`${say("collector")} ${meta.collector.connected ? say("connected") : say("disconnected")}`);
     if (meta.collector.received !== undefined) facts.push(say("received")(Number(meta.collector.received).toLocaleString("en")));
     if (meta.collector.quarantined) facts.push(say("quarantined")(Number(meta.collector.quarantined).toLocaleString("en")));
-    for (const [code, count] of Object.entries(meta.collector.checks ?? {})) {
+    for (const [name, one] of Object.entries(meta.collector.shards ?? {})) facts.push(`${name} ${one.connected ? say("connected") : say("disconnected")}`);
+    const counts = { ...meta.collector.checks, ...Object.fromEntries(["broker_dropped", "forgotten", "pauses", "renewed", "restarts"].map((code) => [code, meta.collector[code]])) };
+    for (const [code, count] of Object.entries(counts)) {
       if (count) facts.push(`${say("checks")[code] ?? code} ${Number(count).toLocaleString("en")}`);
     }
   }

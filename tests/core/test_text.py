@@ -12,7 +12,7 @@ from core.verdict import Tier, net_zero_verdict, tier_of
 
 @pytest.mark.parametrize(
     ("value", "written"),
-    [(0, "0"), (0.123456, "0.123"), (12.34, "12.3"), (123.4, "123"), (1234.5, "1,230"), (-0.05678, "-0.0568"),
+    [(0, "0"), (0.123456, "0.123"), (12.34, "12.3"), (123.4, "123"), (1234.5, "1,230"), (-0.05678, "−0.0568"),
      (999.9, "1,000"), (float("nan"), "–"), (float("inf"), "–")],
 )  # fmt: skip
 def test_three_significant_figures(value: float, written: str) -> None:
@@ -22,7 +22,7 @@ def test_three_significant_figures(value: float, written: str) -> None:
 def test_kwh_and_mwh_switch_at_ten_thousand() -> None:
     assert energy(9999) == "10,000 kWh"
     assert energy(10_000) == "10.0 MWh"
-    assert energy(-45_678) == "-45.7 MWh"
+    assert energy(-45_678) == "−45.7 MWh"
     assert energy(float("nan")) == "–"
 
 

@@ -315,3 +315,34 @@ def test_an_array_behind_a_shared_meter_has_no_generation_of_its_own(tmp_path):
     assert park.loc["expected_kwh", "value"] == pytest.approx(3 * rows.loc[("alone", "expected_kwh"), "value"])
     world.store.close()
     world.state.close()
+
+
+def test_a_slot_that_closed_just_now_is_not_missing_yet(world):
+    day = date(2026, 7, 1)
+    start, end = day_bounds(day, BERLIN)
+    heard_until = start + timedelta(hours=6)
+    world.steady_day(start, heard_until)
+
+    def hours_missing(minutes: int) -> dict[str, float]:
+        world.compute.run(heard_until + timedelta(minutes=minutes))
+        return {e.entity: e.params["hours"] for e in world.state.events(start, end) if e.code == "missing"}
+
+    assert hours_missing(2) == {}
+    assert hours_missing(17) == hours_missing(32) == {}  # devices of 15 min: three reports may be on their way
+    missing = hours_missing(62)
+    assert missing
+    assert set(missing.values()) == {1.0}
+    world.steady_day(start, heard_until + timedelta(minutes=60))
+    assert hours_missing(63) == {}
+
+
+def test_the_last_slot_of_a_day_is_missing_once_the_next_one_has_closed(world):
+    start, end = day_bounds(date(2026, 7, 1), BERLIN)
+    world.steady_day(start, end - timedelta(minutes=15))
+
+    def missing(minutes: int) -> set[float]:
+        world.compute.run(end + timedelta(minutes=minutes))
+        return {e.params["hours"] for e in world.state.events(start, end) if e.code == "missing"}
+
+    assert missing(3) == set()
+    assert missing(18) == {0.25}

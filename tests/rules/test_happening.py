@@ -3,6 +3,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from core.quality import Event
+from core.text import Language
+from rules.words import speaker
 
 NOON = datetime(2026, 11, 13, 4, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -65,3 +67,28 @@ def test_replay_gives_past_events_their_own_time(world) -> None:
     (alert,) = world.history("meter_replaced")
     assert (alert.state, alert.active_at, alert.fired_at) == ("resolved", at, at)
     assert alert.resolved_at == at + 14 * DAY + timedelta(seconds=1)
+
+
+def test_what_the_broker_lost_is_a_warning_of_the_park_until_a_day_has_passed(world) -> None:
+    begin, end = NOON - DAY / 8, NOON - DAY / 12
+    world.state.happened = [
+        Event(world.park.id, "broker_dropped", begin, end, {"messages": 2000.0}),
+        Event(world.park.id, "session_forgotten", begin, end, {"shard": "north"}),
+    ]
+    engine = world.engine()
+    engine.evaluate(NOON)
+    dropped, forgotten = world.open("broker_dropped"), world.open("session_forgotten")
+    assert (dropped.entity, dropped.severity, dropped.active_at) == (world.park.id, "warning", begin)
+    say = speaker(world.park)
+    assert say(dropped, Language.EN).title == "Small park: messages dropped by the MQTT broker: 2,000"
+    assert say(dropped, Language.ZH).title == "小园区：MQTT 代理丢弃了 2,000 条消息"
+    assert say(dropped, Language.EN).detail.startswith("Between 13 November, 09:00 and 13 November, 10:00 a client's")
+    assert say(forgotten, Language.EN).title.endswith("forgotten the collector's session (north)")
+    engine.evaluate(end + DAY + timedelta(minutes=1))
+    assert world.history("broker_dropped")[0].state == world.history("session_forgotten")[0].state == "resolved"
+
+
+def test_without_a_loss_nothing_is_said_of_the_broker(world) -> None:
+    world.state.happened = [Event(world.park.id, "conflict", NOON - DAY / 8, NOON - DAY / 8, {})]
+    world.engine().evaluate(NOON)
+    assert world.history("broker_dropped") == world.history("session_forgotten") == []

@@ -51,6 +51,16 @@ PARAMS: dict[str, dict[str, float | str]] = {
     "sensor_fault": {"event_at": "2026-11-13T02:05:00+00:00", "what": "GHI/POA", "code": "sensor_fault"},
     "meter_doubtful": {"event_at": "2026-11-12T16:00:00+00:00", "phase": "L2", "code": "phase_reversed"},
     "device_clock": {"event_at": "2026-11-13T02:05:00+00:00", "hours": 30.0, "code": "stale_time"},
+    "broker_dropped": {
+        "event_at": "2026-11-13T02:05:00+00:00",
+        "event_end_at": "2026-11-13T02:06:00+00:00",
+        "messages": 2000.0,
+    },
+    "session_forgotten": {
+        "event_at": "2026-11-13T02:05:00+00:00",
+        "event_end_at": "2026-11-13T02:06:00+00:00",
+        "shard": "north",
+    },
 }
 TITLES = {
     "deficit_day": (
@@ -89,6 +99,14 @@ TITLES = {
     "device_clock": (
         "A 馆：设备时钟落后一天以上，读数记在了过去",
         "Hall A: the device's clock is more than a day behind",
+    ),
+    "broker_dropped": (
+        "小园区：MQTT 代理丢弃了 2,000 条消息",
+        "Small park: messages dropped by the MQTT broker: 2,000",
+    ),
+    "session_forgotten": (
+        "小园区：MQTT 代理丢失了采集程序的会话（north）",
+        "Small park: the MQTT broker had forgotten the collector's session (north)",
     ),
 }
 ENTITIES = {
@@ -133,7 +151,7 @@ def test_every_rule_can_speak_without_any_parameter(world, rule: str) -> None:
 def test_details_and_ends(world) -> None:
     say = speaker(world.park)
     assert say(alert("deficit_day"), Language.ZH).detail == (
-        "当日用电 2,140 kWh，光伏发电 1,730 kWh（应发 1,800 kWh）；计划净余额 -150 kWh。"
+        "当日用电 2,140 kWh，光伏发电 1,730 kWh（应发 1,800 kWh）；计划净余额 −150 kWh。"
         "与计划之差来自：天气 160 kWh，光伏低于应发 70.3 kWh，用电高于往日 31.4 kWh（负值表示有利）。"
     )
     assert say(alert("self_sufficiency_month"), Language.EN).detail == (
@@ -180,3 +198,11 @@ def test_optional_parts_need_all_their_parameters() -> None:
     known = {"a": "1", "b": "2"}
     assert fill("{a}[ and {b}][ but {c} {a}][!]", known.get) == "1 and 2!"
     assert fill("{c}", known.get) == "–"
+
+
+def test_negative_numbers_carry_a_real_minus_sign(world) -> None:
+    say = speaker(world.park)
+    for language in Language:
+        detail = say(alert("deficit_day", weather_kwh=-160.4), language).detail
+        assert "−160 kWh" in detail
+        assert "-1" not in detail
