@@ -38,7 +38,7 @@ class Memory:
 class Refusing(BaseHTTPRequestHandler):
     """Answers everything with 503."""
 
-    def do_POST(self) -> None:  # noqa: N802 - named by the library
+    def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         body = b'{"error": "timeout"}'
         self.send_response(503)
