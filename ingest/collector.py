@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from core.clock import Clock
+from core.clock import Clock, SteadyClock
 from core.failpoint import failpoint_from_environment
 from core.park import Park
 from core.store import State, Store
@@ -53,7 +53,8 @@ class Collector:
         router = Router(park, load_templates())
         self._handoff = handoff or Handoff()
         client_id = park.mqtt.client_id or f"parkwatt-{park.id}"
-        self._session = Session(park.mqtt, client_id, router.subscriptions, self._handoff, clock)
+        # What devices without a clock send is stamped by ours: a clock set back must not shuffle their registers.
+        self._session = Session(park.mqtt, client_id, router.subscriptions, self._handoff, SteadyClock(clock))
         kept = {k.removeprefix(KEPT_UNDER): v for k, v in state.values(KEPT_UNDER).items()} if router.sparkplug else {}
         self._writer = Writer(
             router,

@@ -15,6 +15,7 @@ import requests
 
 from core.failpoint import VARIABLE
 from tests.conftest import accepts, free_port, need, wait_for
+from tests.torture import stepped
 
 DEPLOYED = Path(__file__).parents[2] / "deploy" / "mosquitto.conf"
 _OURS = ("listener", "allow_anonymous", "password_file", "acl_file", "persistence_location", "log_dest")
@@ -104,8 +105,10 @@ class Influx:
 class Parkwatt:
     """The program itself, forked from a process that has imported it already: starting takes most of a kill's time."""
 
-    def __init__(self, *argv: str, log: Path, failpoint: str = "", compacting: bool = False) -> None:
-        arguments = (list(argv), str(log), failpoint, compacting)
+    def __init__(
+        self, *argv: str, log: Path, failpoint: str = "", compacting: bool = False, offset: Path | None = None
+    ) -> None:
+        arguments = (list(argv), str(log), failpoint, compacting, offset)
         self._process = _FORKS.Process(target=_main, args=arguments, daemon=True)
         self._process.start()
 
@@ -153,7 +156,7 @@ def resident_mb(pid: int) -> float:
     return int(lines[0].split()[1]) / 1024 if lines else 0.0
 
 
-def _main(argv: list[str], log: str, failpoint: str, compacting: bool) -> None:
+def _main(argv: list[str], log: str, failpoint: str, compacting: bool, offset: Path | None) -> None:
     # Imported here: a test that only needs a broker shall not need the whole service.
     from service import cli  # noqa: PLC0415
 
@@ -163,6 +166,8 @@ def _main(argv: list[str], log: str, failpoint: str, compacting: bool) -> None:
     os.environ[VARIABLE] = failpoint
     if compacting:
         _compact_always()
+    if offset:
+        stepped.step_with(offset)
     sys.exit(cli.main(argv))
 
 

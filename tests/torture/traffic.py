@@ -37,7 +37,6 @@ from tests.conftest import wait_for
 TIMED = ("grid-1", "hall-1", "hall-2", "roof-1")
 BARE = "hall-3"
 PROBE = "met-1"
-DAYS = 3
 DAY_US = 86_400_000_000
 FIRST_WH = 1_000_000
 BARE_STEP_WH = 7
@@ -112,9 +111,14 @@ def begin_session(park_file: Path) -> None:
 class Traffic:
     """Publishes at QoS 1 from a thread of its own until stopped."""
 
-    def __init__(self, port: int, seed: int, rate_per_s: float = 400.0, twice: float = 0.05) -> None:
-        today = SystemClock().now().replace(hour=0, minute=0, second=0, microsecond=0)
-        self.start_at = today - timedelta(days=DAYS + 1)
+    def __init__(
+        self, port: int, seed: int, rate_per_s: float = 400.0, twice: float = 0.05, *, days: int = 3, live: bool = False
+    ) -> None:
+        """Spread device times over so many past days, a reading a second; or let them be those of now."""
+        now = SystemClock().now().replace(microsecond=0)
+        self.days = 1 if live else days
+        self.start_at = now if live else now.replace(hour=0, minute=0, second=0) - timedelta(days=days + 1)
+        self.step_us = round(1e6 * len(TIMED) / rate_per_s) if live else 1_000_000
         self._start_us = round(self.start_at.timestamp() * 1e6)
         self._draw = random.Random(seed)  # noqa: S311 - a seeded choice of telegrams, no secret
         self._rate_per_s, self._twice = rate_per_s, twice
@@ -147,7 +151,7 @@ class Traffic:
         """Send a first reading of every meter and see it stored: in a burst later it would say nothing of its time."""
         self._client.loop_start()
         wait_for(self._client.is_connected, what="the publisher's connection")
-        for _ in range(len(TIMED) * DAYS):
+        for _ in range(len(TIMED) * self.days):
             self._publish_timed()
         self._publish_bare()
         self._settle()
@@ -195,16 +199,16 @@ class Traffic:
     def timed_reading(self, number: int) -> tuple[str, int, int]:
         """Return device, microseconds since 1970 and register in Wh of one telegram."""
         turn, device = divmod(number, len(TIMED))
-        second, day = divmod(turn, DAYS)
-        seconds = day * 86_400 + second
-        return TIMED[device], self._start_us + seconds * 1_000_000, FIRST_WH + seconds
+        step, day = divmod(turn, self.days)
+        after_us = day * DAY_US + step * self.step_us
+        return TIMED[device], self._start_us + after_us, FIRST_WH + after_us // self.step_us
 
     def number_at(self, device: str, times_us: np.ndarray) -> np.ndarray:
         """Return the numbers of the telegrams that hold these readings; -1 where none can."""
         day, rest = np.divmod(times_us - self._start_us, DAY_US)
-        second, odd = np.divmod(rest, 1_000_000)
-        number = (second * DAYS + day) * len(TIMED) + TIMED.index(device)
-        return np.where((odd == 0) & (day >= 0) & (day < DAYS), number, -1)
+        step, odd = np.divmod(rest, self.step_us)
+        number = (step * self.days + day) * len(TIMED) + TIMED.index(device)
+        return np.where((odd == 0) & (day >= 0) & (day < self.days), number, -1)
 
     # -- the thread
 
@@ -287,13 +291,13 @@ class Outcome:
 def compare(park_file: Path, traffic: Traffic, span: timedelta = timedelta(hours=6)) -> Outcome:
     """Hold the store against the ledger, reading by reading and watt-hour by watt-hour.
 
-    `span` is how far from now the time of receipt may lie.
+    `span` is how far from the truth the time of receipt may lie.
     """
     park = load_park(park_file)
     store = open_store(park)
     try:
         now = SystemClock().now()
-        frame = store.readings(traffic.start_at, now + span, quantities=[QUANTITY])
+        frame = store.readings(traffic.start_at - span, now + span, quantities=[QUANTITY])
     finally:
         store.close()
     outcome = Outcome(published=traffic.published, acknowledged=traffic.acknowledged, stored=len(frame))
@@ -344,7 +348,7 @@ def _energies(park: Park, frame: pd.DataFrame, traffic: Traffic, outcome: Outcom
 def _last_numbers(traffic: Traffic, device: str) -> list[int]:
     return [
         n
-        for n in range(max(0, traffic.timed - len(TIMED) * DAYS), traffic.timed)
+        for n in range(max(0, traffic.timed - len(TIMED) * traffic.days), traffic.timed)
         if n % len(TIMED) == TIMED.index(device)
     ]
 
