@@ -22,6 +22,7 @@ IMPORT, EXPORT, POWER = "energy_import_kwh", "energy_export_kwh", "active_power_
 WEATHER = ("poa_wm2", "ghi_wm2", "temp_air_c", "temp_module_c", "wind_speed_ms")
 NEEDED = (IMPORT, EXPORT, POWER, *WEATHER)
 _ALWAYS = (-(2**62), 2**62)
+REPEATED_INTERVALS = 3.0  # by then a register that showed old telegrams again has shown a new one
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ class _Device:
         device = self.device
         # The rating is that of the point; the register counts before the ratio.
         rating_kw = device.rating_kw / device.ratio if device.rating_kw else None
-        times_us, values = _calm(samples, device.interval_s)
+        times_us, values = _calm(_once(samples, device.interval_s), device.interval_s)
         curve = registers.read_register(times_us, values, rating_kw=rating_kw, interval_s=device.interval_s)
         self.events += self._told(curve)
         return registers.slot_energy(curve, self.grid.edges_us, self.span, shape).times(device.ratio)
@@ -257,6 +258,33 @@ def _calm(samples: Samples, interval_s: float) -> tuple[Ints, Floats]:
     near = np.diff(samples.times_us) < 0.25e6 * interval_s
     crowded = np.append(near & samples.uncertain[:-1], False)
     return samples.times_us[~crowded], samples.readings[~crowded]
+
+
+def _once(samples: Samples, interval_s: float) -> Samples:
+    """Return register samples without those of uncertain time that are old telegrams delivered again.
+
+    A broker that was killed brings back what it had delivered since it last saved, and without a time of its own an old
+    telegram looks new. It gives itself away: the register falls to values it has shown before, each of them exactly,
+    and is back above where it was within a few intervals.
+    """
+    t, v = samples.times_us, samples.readings
+    falls = np.flatnonzero((np.diff(v) < 0) & samples.uncertain[1:]) + 1
+    if not len(falls):
+        return samples
+    _, first_at, which = np.unique(v, return_index=True, return_inverse=True)
+    shown_at = first_at[which]
+    repeated = np.zeros(len(v), dtype=bool)
+    for k in falls.tolist():
+        if repeated[k]:
+            continue
+        end = int(np.searchsorted(t, t[k] + REPEATED_INTERVALS * interval_s * 1e6, side="right"))
+        back = np.flatnonzero(v[k:end] >= v[k - 1])
+        if len(back):
+            again = slice(k, k + int(back[0]))
+            # A dip to zero is a fault of the meter, and told as one.
+            old = (shown_at[again] < k) & (v[again] != 0) & samples.uncertain[again]
+            repeated[again] = bool(old.all())
+    return Samples(t[~repeated], v[~repeated], samples.uncertain[~repeated])
 
 
 def _summed(curves: list[Profile], gap_us: int) -> Profile:

@@ -262,6 +262,24 @@ def test_a_burst_of_uncertain_time_keeps_its_last_register_only(tmp_path):
     world.state.close()
 
 
+def test_old_telegrams_without_time_that_come_again_change_no_energy(tmp_path):
+    world = World(tmp_path, make_park())
+    day = date(2026, 7, 1)
+    start, end = day_bounds(day, BERLIN)
+    times = [start + timedelta(minutes=15 * n) for n in range(33)]
+    registers = 1000.0 + 6.25 * np.arange(33)
+    uncertain = int(ReadingFlag.TIME_UNCERTAIN)
+    world.send("hall-1", "energy_import_kwh", times, registers, uncertain)
+    # After 4 hours the broker brings again what it had delivered since it last saved, 45 and 30 minutes old.
+    again = [start + timedelta(hours=4, minutes=1 + 5 * n) for n in range(2)]
+    world.send("hall-1", "energy_import_kwh", again, registers[[13, 14]], uncertain)
+    world.compute.run(end + timedelta(minutes=3))
+    row = world.rows(Period.DAY, day, "point").loc[("hall", "load_kwh")]
+    assert row["value"] == pytest.approx(200)
+    world.store.close()
+    world.state.close()
+
+
 def test_sub_meters_that_exceed_the_total_are_an_event(world):
     day = date(2026, 7, 1)
     start, end = day_bounds(day, BERLIN)

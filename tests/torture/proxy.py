@@ -37,10 +37,16 @@ class Proxy:
 
     def stop(self) -> None:
         """End, and every line with it."""
-        self._tell(self._server.close)
-        self.cut()
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
         self._tell(self._loop.stop)
         self._thread.join(10)
+        self._loop.close()
+
+    async def _end(self) -> None:
+        self._server.close()
+        self._flowing.set()
+        self._abort_all()
+        await asyncio.wait_for(asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()})), 5)
 
     def cut(self) -> None:
         """Break every line at once."""

@@ -23,6 +23,7 @@ from tests.torture.traffic import Outcome, Traffic, begin_session, compare, writ
 SECONDS, RATE_PER_S = 600.0, 2000.0
 BOUND_MB = 300.0
 DRAIN_S = 900.0
+DAYS = 10  # of one reading a second from each meter: more than are ever sent
 
 
 @dataclass
@@ -83,7 +84,7 @@ def torture(seconds: float, rate_per_s: float, seed: int) -> tuple[Outcome, Memo
         park_file = write_park(folder, broker.port, influx_url=influx.url)
         begin_session(park_file)
         collector = Parkwatt("ingest", str(park_file), log=folder / "service.log")
-        traffic = Traffic(broker.port, seed, rate_per_s)
+        traffic = Traffic(broker.port, seed, rate_per_s, days=DAYS)
         traffic.open(park_file)
         traffic.start()
         memory.before = watched(collector, min(10.0, seconds / 4))

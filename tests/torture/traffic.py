@@ -40,7 +40,7 @@ PROBE = "met-1"
 DAY_US = 86_400_000_000
 FIRST_WH = 1_000_000
 BARE_STEP_WH = 7
-BARE_EVERY_S = 0.5
+BARE_EVERY_S = 1.0
 MOST_UNACKNOWLEDGED = 4000
 QUANTITY = "energy_import_kwh"
 
@@ -58,7 +58,7 @@ points:
   - {id: grid, role: grid, name: Grid, devices: [{id: grid-1, template: json, rating_kw: 500}]}
   - {id: hall-1, role: load, name: Hall 1, devices: [{id: hall-1, template: json, rating_kw: 500}]}
   - {id: hall-2, role: load, name: Hall 2, devices: [{id: hall-2, template: json, rating_kw: 500}]}
-  - {id: hall-3, role: load, name: Hall 3, devices: [{id: hall-3, template: json, rating_kw: 500, interval_s: 1}]}
+  - {id: hall-3, role: load, name: Hall 3, devices: [{id: hall-3, template: json, rating_kw: 500, interval_s: 2}]}
   - {id: roof-1, role: load, name: Roof, devices: [{id: roof-1, template: json, rating_kw: 500}]}
   - {id: weather, role: weather, name: Weather, devices: [{id: met-1, template: json}]}
 carbon:
@@ -156,7 +156,7 @@ class Traffic:
         self._publish_bare()
         self._settle()
         self.settle_stored(park_file)
-        time.sleep(2 * BARE_EVERY_S)
+        time.sleep(1.2 * BARE_EVERY_S)
 
     def start(self) -> None:
         """Begin to publish."""
@@ -167,7 +167,7 @@ class Traffic:
         self._stopping.set()
         self._thread.join()
         self._settle()
-        time.sleep(2 * BARE_EVERY_S)
+        time.sleep(1.2 * BARE_EVERY_S)
         self._publish_bare()
         self._settle()
 
@@ -200,6 +200,7 @@ class Traffic:
         """Return device, microseconds since 1970 and register in Wh of one telegram."""
         turn, device = divmod(number, len(TIMED))
         step, day = divmod(turn, self.days)
+        assert step * self.step_us < DAY_US, "one day's readings would run into the next"
         after_us = day * DAY_US + step * self.step_us
         return TIMED[device], self._start_us + after_us, FIRST_WH + after_us // self.step_us
 
