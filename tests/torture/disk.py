@@ -41,6 +41,10 @@ class Disk(Protocol):
         """Leave no room."""
         ...
 
+    def follow(self, program: Parkwatt) -> None:
+        """Leave no room for a program that was started since."""
+        ...
+
     def make_room(self, program: Parkwatt) -> None:
         """Give it back."""
         ...
@@ -59,6 +63,9 @@ class SmallDisk:
                     while True:
                         file.write(bytes(size))
 
+    def follow(self, _program: Parkwatt) -> None:
+        pass
+
     def make_room(self, _program: Parkwatt) -> None:
         self._ballast.unlink()
 
@@ -72,6 +79,9 @@ class Limit:
     def fill(self, program: Parkwatt) -> None:
         sizes = [f.stat().st_size for f in self._folder.iterdir() if f.is_file()]
         self._limit(program, max(4096, min(sizes, default=0)))
+
+    def follow(self, program: Parkwatt) -> None:
+        self.fill(program)
 
     def make_room(self, program: Parkwatt) -> None:
         if program.alive:
@@ -145,7 +155,8 @@ def torture(what: str, times: int, seed: int) -> tuple[Outcome, Words]:
                 if number % 3 == 2:
                     # A supervisor starts it again at once, room or not: it may end, but has to say why.
                     service = started(folder, park_file)
-                    said = until(lambda: tells(park_file), 3.0)
+                    disk.follow(service)
+                    said = until(lambda: tells(park_file), 5.0)
                     words.mute += not said and (service.ended(10.0) is None or not last_words(folder))
                 disk.make_room(service)
                 if not service.alive:

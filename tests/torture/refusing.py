@@ -123,4 +123,6 @@ def run(share: float, seed: int) -> bool:
         f"{memory.away:6.0f}{memory.refusing:6.0f}{memory.draining:7.0f}{time.monotonic() - begun:9.0f}",
         flush=True,
     )
+    if not outcome.energy_right:
+        print(f"  energy {outcome.energy_wh}, expected {outcome.expected_wh}")
     return outcome.right and most < BOUND_MB
