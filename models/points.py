@@ -12,17 +12,16 @@ from core.park import DeviceAssignment, Point
 from core.quality import Event, Reason
 from core.quantities import READING, Kind
 from models import corrections as correcting
-from models import power, registers
+from models import power, registers, unclocked
 from models.power import Profile, gap_limit_us
 from models.registers import Curve, RegisterEvent
 from models.samples import DeviceSamples, Samples
-from models.series import Floats, Grid, Ints, SlotSeries, bit, from_us, joined, joined_means, to_us
+from models.series import Grid, SlotSeries, bit, from_us, joined, joined_means, to_us
 
 IMPORT, EXPORT, POWER = "energy_import_kwh", "energy_export_kwh", "active_power_kw"
 WEATHER = ("poa_wm2", "ghi_wm2", "temp_air_c", "temp_module_c", "wind_speed_ms")
 NEEDED = (IMPORT, EXPORT, POWER, *WEATHER)
 _ALWAYS = (-(2**62), 2**62)
-REPEATED_INTERVALS = 3.0  # by then a register that showed old telegrams again has shown a new one
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ class _Device:
         if not parts:
             return None
         gap_us = gap_limit_us(self.device.interval_s, parts[0].times_us)
-        curves = [power.profile(*_calm(p, self.device.interval_s), gap_us) for p in parts]
+        curves = [power.profile(*unclocked.calm(p, self.device.interval_s), gap_us) for p in parts]
         curve = curves[0] if len(curves) == 1 else _summed(curves, gap_us)
         factor = self.sign * self.device.ratio
         return power.profile(curve.times_us, curve.ordinates * factor, gap_us)
@@ -177,7 +176,8 @@ class _Device:
         device = self.device
         # The rating is that of the point; the register counts before the ratio.
         rating_kw = device.rating_kw / device.ratio if device.rating_kw else None
-        times_us, values = _calm(_once(samples, device.interval_s), device.interval_s)
+        cap_kw = rating_kw * registers.HEADROOM if rating_kw else None
+        times_us, values = unclocked.register(samples, device.interval_s, cap_kw)
         curve = registers.read_register(times_us, values, rating_kw=rating_kw, interval_s=device.interval_s)
         self.events += self._told(curve)
         return registers.slot_energy(curve, self.grid.edges_us, self.span, shape).times(device.ratio)
@@ -245,46 +245,6 @@ def span_of(device: DeviceAssignment) -> tuple[int, int]:
 
 def _first_us(parts: Iterable[correcting.Part]) -> int:
     return min((int(s.times_us[0]) for p in parts for s in p.samples.values() if len(s.times_us)), default=_ALWAYS[1])
-
-
-def _calm(samples: Samples, interval_s: float) -> tuple[Ints, Floats]:
-    """Return samples without bursts of uncertain time: of those only the last one counts.
-
-    Messages that waited out an outage arrive at once; where the device sent no time they all seem to be of the time
-    of receipt. Their last register reading is right then; the earlier ones and their power belong elsewhere.
-    """
-    if not samples.uncertain.any():
-        return samples.times_us, samples.readings
-    near = np.diff(samples.times_us) < 0.25e6 * interval_s
-    crowded = np.append(near & samples.uncertain[:-1], False)
-    return samples.times_us[~crowded], samples.readings[~crowded]
-
-
-def _once(samples: Samples, interval_s: float) -> Samples:
-    """Return register samples without those of uncertain time that are old telegrams delivered again.
-
-    A broker that was killed brings back what it had delivered since it last saved, and without a time of its own an old
-    telegram looks new. It gives itself away: the register falls to values it has shown before, each of them exactly,
-    and is back above where it was within a few intervals.
-    """
-    t, v = samples.times_us, samples.readings
-    falls = np.flatnonzero((np.diff(v) < 0) & samples.uncertain[1:]) + 1
-    if not len(falls):
-        return samples
-    _, first_at, which = np.unique(v, return_index=True, return_inverse=True)
-    shown_at = first_at[which]
-    repeated = np.zeros(len(v), dtype=bool)
-    for k in falls.tolist():
-        if repeated[k]:
-            continue
-        end = int(np.searchsorted(t, t[k] + REPEATED_INTERVALS * interval_s * 1e6, side="right"))
-        back = np.flatnonzero(v[k:end] >= v[k - 1])
-        if len(back):
-            again = slice(k, k + int(back[0]))
-            # A dip to zero is a fault of the meter, and told as one.
-            old = (shown_at[again] < k) & (v[again] != 0) & samples.uncertain[again]
-            repeated[again] = bool(old.all())
-    return Samples(t[~repeated], v[~repeated], samples.uncertain[~repeated])
 
 
 def _summed(curves: list[Profile], gap_us: int) -> Profile:
