@@ -7,7 +7,9 @@ import numpy as np
 from models.samples import Samples
 from models.series import HOUR_US, Bools, Floats, Ints
 
-REPEATED_INTERVALS = 3.0  # by then a register that showed old telegrams again has shown a new one
+# By then a register that showed old telegrams again has shown a new one, even if the broker lost some in between.
+REPEATED_INTERVALS = 3.0
+REPEATED_US = HOUR_US // 6
 OUTAGE_INTERVALS = 3.0  # a longer silence is an outage
 CATCHING_UP_US = HOUR_US // 2  # after it, what waited is still coming in
 
@@ -45,7 +47,7 @@ def _once(samples: Samples, interval_s: float) -> Samples:
 
     A broker that was killed brings back what it had delivered since it last saved, and without a time of its own an old
     telegram looks new. It gives itself away: the register falls to values it has shown before, each of them exactly,
-    and is back above where it was within a few intervals.
+    and is back above where it was within minutes.
     """
     t, v = samples.times_us, samples.readings
     falls = np.flatnonzero((np.diff(v) < 0) & samples.uncertain[1:]) + 1
@@ -54,10 +56,11 @@ def _once(samples: Samples, interval_s: float) -> Samples:
     _, first_at, which = np.unique(v, return_index=True, return_inverse=True)
     shown_at = first_at[which]
     repeated = np.zeros(len(v), dtype=bool)
+    within_us = max(REPEATED_US, REPEATED_INTERVALS * interval_s * 1e6)
     for k in falls.tolist():
         if repeated[k]:
             continue
-        end = int(np.searchsorted(t, t[k] + REPEATED_INTERVALS * interval_s * 1e6, side="right"))
+        end = int(np.searchsorted(t, t[k] + within_us, side="right"))
         back = np.flatnonzero(v[k:end] >= v[k - 1])
         if len(back):
             again = slice(k, k + int(back[0]))
