@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from tests.torture import broker_kills, clock_steps, disk, kills, refusing, sockets
+from tests.torture import broker_kills, clock_steps, disk, kills, payloads, refusing, sockets
 
 # A part takes (how thorough: 1 is the whole run, seed) and says whether everything held.
 PARTS: dict[str, Callable[[float, int], bool]] = {
