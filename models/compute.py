@@ -104,7 +104,7 @@ class Compute:
                 if progress:
                     progress(len(computed), len(computed.union(days)))
             open_days = seams.open_days(computed, day_of(until - timedelta(microseconds=1), self._park.zone))
-            wanted = self._computable(open_days)
+            wanted = list(self._computable(open_days))
         days = sorted(computed)
         changed += months.write_plans(self._park, self._store, days)
         changed += months.write_months(self._park, self._store, days, until)

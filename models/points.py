@@ -13,12 +13,13 @@ from core.park import DeviceAssignment, Point
 from core.quality import Event, Reason
 from core.quantities import READING, Kind
 from models import corrections as correcting
-from models import power, slotting
+from models import power, slotting, unclocked
 from models.context import Seam, Seams, add_seams, merged
+from models.judging import HEADROOM
 from models.power import Profile, gap_limit_us
 from models.registers import Curve, RegisterEvent, read_register
 from models.samples import DeviceSamples, Samples
-from models.series import SLOT_US, Floats, Grid, Ints, SlotSeries, bit, from_us, joined, joined_means, to_us
+from models.series import SLOT_US, Grid, SlotSeries, bit, from_us, joined, joined_means, to_us
 
 IMPORT, EXPORT, POWER = "energy_import_kwh", "energy_export_kwh", "active_power_kw"
 WEATHER = ("poa_wm2", "ghi_wm2", "temp_air_c", "temp_module_c", "wind_speed_ms")
@@ -150,7 +151,7 @@ class _Device:
         if not parts:
             return None
         gap_us = gap_limit_us(self.device.interval_s, parts[0].times_us)
-        curves = [power.profile(*_calm(p, self.device.interval_s), gap_us) for p in parts]
+        curves = [power.profile(*unclocked.calm(p, self.device.interval_s), gap_us) for p in parts]
         curve = curves[0] if len(curves) == 1 else _summed(curves, gap_us)
         factor = self.sign * self.device.ratio
         return power.profile(curve.times_us, curve.ordinates * factor, gap_us)
@@ -190,7 +191,8 @@ class _Device:
         device = self.device
         # The rating is that of the point; the register counts before the ratio.
         rating_kw = device.rating_kw / device.ratio if device.rating_kw else None
-        times_us, values = _calm(samples, device.interval_s)
+        cap_kw = rating_kw * HEADROOM if rating_kw else None
+        times_us, values = unclocked.register(samples, device.interval_s, cap_kw)
         curve = read_register(
             times_us, values, rating_kw=rating_kw, interval_s=device.interval_s, rollover_kwh=device.rollover_kwh
         )
@@ -268,19 +270,6 @@ def span_of(device: DeviceAssignment) -> tuple[int, int]:
 
 def _first_us(parts: Iterable[correcting.Part]) -> int:
     return min((int(s.times_us[0]) for p in parts for s in p.samples.values() if len(s.times_us)), default=_ALWAYS[1])
-
-
-def _calm(samples: Samples, interval_s: float) -> tuple[Ints, Floats]:
-    """Return samples without bursts of uncertain time: of those only the last one counts.
-
-    Messages that waited out an outage arrive at once; where the device sent no time they all seem to be of the time
-    of receipt. Their last register reading is right then; the earlier ones and their power belong elsewhere.
-    """
-    if not samples.uncertain.any():
-        return samples.times_us, samples.readings
-    near = np.diff(samples.times_us) < 0.25e6 * interval_s
-    crowded = np.append(near & samples.uncertain[:-1], False)
-    return samples.times_us[~crowded], samples.readings[~crowded]
 
 
 def _summed(curves: list[Profile], gap_us: int) -> Profile:

@@ -40,6 +40,8 @@ COMPUTE_EVERY_S = 20
 RULES_EVERY_S = 60
 COMPACT_EVERY_H = 6
 COMPACT_LAG = timedelta(days=3)  # days older than this seldom receive late readings
+CLOCK_CHECK_S = 5.0
+CLOCK_STEP_S = 2.0
 
 
 @dataclass
@@ -121,6 +123,8 @@ class Jobs:
             timezone="UTC", job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
         self._scheduler.add_listener(self._noticed, EVENT_JOB_MISSED | EVENT_JOB_ERROR | EVENT_JOB_MAX_INSTANCES)
+        self._stopping = threading.Event()
+        self._watch = threading.Thread(target=self._watch_clock, name="clock", daemon=True)
 
     def start(self) -> None:
         """Begin at once, then at short intervals."""
@@ -129,10 +133,26 @@ class Jobs:
         self._add("rules", self._run_rules, now + timedelta(seconds=10), seconds=RULES_EVERY_S)
         self._add("compact", self._run_compact, now + timedelta(minutes=10), hours=COMPACT_EVERY_H)
         self._scheduler.start()
+        self._watch.start()
 
     def stop(self) -> None:
         """Let the running job end, start no other."""
+        self._stopping.set()
+        self._watch.join()
         self._scheduler.shutdown(wait=True)
+
+    def _watch_clock(self) -> None:
+        """Wake every job where the clock was set back: the scheduler would sleep until the old time comes again."""
+        clock = self._runtime.clock
+        last, last_s = clock.now(), clock.monotonic_s()
+        while not self._stopping.wait(CLOCK_CHECK_S):
+            now, now_s = clock.now(), clock.monotonic_s()
+            back_s = now_s - last_s - (now - last).total_seconds()
+            last, last_s = now, now_s
+            if back_s > CLOCK_STEP_S:
+                log.warning("the clock was set back by %.0f s; what is due by it runs now", back_s)
+                for job in self._scheduler.get_jobs():
+                    job.modify(next_run_time=now)
 
     def _add(self, name: str, work: Callable[[datetime], object], first: datetime, **every: int) -> None:
         health = self._runtime.jobs[name] = JobHealth()

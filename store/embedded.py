@@ -162,6 +162,7 @@ class EmbeddedStore:
             days = cursor.execute(_CHANGED_DAYS, [micros(before) // _DAY_US]).fetchall()
         for (day,) in days:
             self._compact_day(int(day))
+            self._failpoint("after_compaction")
         if days:
             self._file.checkpoint()
 
@@ -276,6 +277,7 @@ class EmbeddedStore:
             if doubled:
                 cursor.execute(_COUNTING_ROWS, span)
                 cursor.execute("DELETE FROM reading WHERE time_us >= ? AND time_us < ?", span)
+                self._failpoint("amid_compaction")
                 cursor.execute("INSERT INTO reading SELECT * FROM counting ORDER BY series, time_us")
                 cursor.execute("DROP TABLE counting")
             cursor.execute("DELETE FROM compacted WHERE day = ?", [day])

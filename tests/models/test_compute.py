@@ -262,6 +262,43 @@ def test_a_burst_of_uncertain_time_keeps_its_last_register_only(tmp_path):
     world.state.close()
 
 
+def test_a_backlog_of_uncertain_time_in_several_bursts_loses_no_energy(tmp_path):
+    world = World(tmp_path, make_park())
+    day = date(2026, 7, 1)
+    start, end = day_bounds(day, BERLIN)
+    world.constant("hall-1", "energy_import_kwh", start, start + timedelta(hours=1), 25.0)
+    # Ten hours wait at the broker and come five minutes apart: 100 kWh each time, where 200 kW are the most there can be.
+    bursts = [start + timedelta(hours=11, minutes=5 * n) for n in range(3)]
+    uncertain = int(ReadingFlag.TIME_UNCERTAIN)
+    world.send("hall-1", "energy_import_kwh", bursts, [1125.0, 1225.0, 1325.0], uncertain)
+    world.constant("hall-1", "energy_import_kwh", bursts[-1] + timedelta(minutes=15), end, 24.0, first=1331.0)
+    world.compute.run(end + timedelta(minutes=3))
+    row = world.rows(Period.DAY, day, "point").loc[("hall", "load_kwh")]
+    last = world.store.latest()["value"].max()
+    assert row["value"] == pytest.approx(last - 1000.0)
+    assert [e.code for e in world.state.events(start, end) if e.entity == "hall" and e.code == "implausible"] == []
+    world.store.close()
+    world.state.close()
+
+
+def test_old_telegrams_without_time_that_come_again_change_no_energy(tmp_path):
+    world = World(tmp_path, make_park())
+    day = date(2026, 7, 1)
+    start, end = day_bounds(day, BERLIN)
+    times = [start + timedelta(minutes=15 * n) for n in range(33)]
+    registers = 1000.0 + 6.25 * np.arange(33)
+    uncertain = int(ReadingFlag.TIME_UNCERTAIN)
+    world.send("hall-1", "energy_import_kwh", times, registers, uncertain)
+    # After 4 hours the broker brings again what it had delivered since it last saved, 45 and 30 minutes old.
+    again = [start + timedelta(hours=4, minutes=1 + 5 * n) for n in range(2)]
+    world.send("hall-1", "energy_import_kwh", again, registers[[13, 14]], uncertain)
+    world.compute.run(end + timedelta(minutes=3))
+    row = world.rows(Period.DAY, day, "point").loc[("hall", "load_kwh")]
+    assert row["value"] == pytest.approx(200)
+    world.store.close()
+    world.state.close()
+
+
 def test_sub_meters_that_exceed_the_total_are_an_event(world):
     day = date(2026, 7, 1)
     start, end = day_bounds(day, BERLIN)

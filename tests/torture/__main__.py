@@ -6,13 +6,18 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from tests.torture import histories, kills, payloads
+from tests.torture import broker_kills, clock_steps, disk, histories, kills, payloads, refusing, sockets
 
 # A part takes (how thorough: 1 is the whole run, seed) and says whether everything held.
 PARTS: dict[str, Callable[[float, int], bool]] = {
-    "histories": histories.run,
     "kills": kills.run,
+    "broker": broker_kills.run,
+    "refusing": refusing.run,
+    "disk": disk.run,
+    "sockets": sockets.run,
+    "clock": clock_steps.run,
     "payloads": payloads.run,
+    "histories": histories.run,
 }
 
 
