@@ -89,7 +89,7 @@ def _read_yaml(raw: bytes, name: str) -> Any:  # Any: a YAML document can be any
         raise ConfigError([Problem(name, "is not UTF-8 text", "save it as UTF-8", line)]) from None
     try:
         # A copy shares nothing with the nodes it was made from. Otherwise each of its texts would keep a page of them
-        # alive: 80 MB for a park of 10,000 meters.
+        # alive, for as long as the program runs.
         return pickle.loads(pickle.dumps(_Loader(text).get_single_data()))  # noqa: S301 - pickled in this very line
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
