@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import pickle
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -34,14 +36,14 @@ def load_park(path: Path) -> Park:
 
 def parse_park(raw: bytes, name: str = "PARK.yaml") -> Park:
     """Validate the bytes of a park description."""
-    lines, document = _read_yaml(raw, name)
+    document, lines = _read_yaml(raw, name), _Lines(raw)
     if not isinstance(document, dict):
         raise ConfigError(f"{name} must hold a mapping of keys, e.g. `id: my-park`")
     try:
         park = Park.model_validate(document)
     except ValidationError as error:
         raise ConfigError([_problem(e, lines) for e in error.errors()]) from None
-    problems = [Problem(p.path, p.reason, p.hint, _line(_location(p.path), lines)) for p in _cross_checks(park)]
+    problems = [Problem(p.path, p.reason, p.hint, lines.of(_location(p.path))) for p in _cross_checks(park)]
     if problems:
         raise ConfigError(problems)
     park._digest = hashlib.sha256(raw).hexdigest()  # noqa: SLF001 - the loader is the digest's only author
@@ -50,7 +52,7 @@ def parse_park(raw: bytes, name: str = "PARK.yaml") -> Park:
 
 def parse_model(raw: bytes, name: str, model: type[M], example: str) -> M:
     """Validate the bytes of another YAML file that people write, with the same care."""
-    lines, document = _read_yaml(raw, name)
+    document, lines = _read_yaml(raw, name), _Lines(raw)
     if not isinstance(document, dict):
         raise ConfigError(f"{name} must hold a mapping of keys, e.g. `{example}`")
     try:
@@ -79,16 +81,16 @@ def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]: 
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
 
 
-def _read_yaml(raw: bytes, name: str) -> tuple[dict[Location, int], Any]:  # Any: a YAML document can be anything
+def _read_yaml(raw: bytes, name: str) -> Any:  # Any: a YAML document can be anything
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise ConfigError([Problem(name, "is not UTF-8 text", "save it as UTF-8", line)]) from None
     try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        document = loader.construct_document(node) if node else None
+        # A copy shares nothing with the nodes it was made from. Otherwise each of its texts would keep a page of them
+        # alive, for as long as the program runs.
+        return pickle.loads(pickle.dumps(_Loader(text).get_single_data()))  # noqa: S301 - pickled in this very line
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         reason = error.problem or "is not valid YAML"
@@ -100,7 +102,24 @@ def _read_yaml(raw: bytes, name: str) -> tuple[dict[Location, int], Any]:  # Any
         raise ConfigError([Problem(name, "is nested too deeply to be a park")]) from None
     except (ValueError, OverflowError) as error:
         raise ConfigError([Problem(name, f"holds a value that cannot be read: {error}")]) from None
-    return dict(_lines(node, ())) if node else {}, document
+
+
+class _Lines:
+    """Which line of a valid YAML file something stands on; looked for only where a fault has to be told."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    def of(self, at: Location) -> int | None:
+        """Return the line of a place, or of the nearest one around it."""
+        while at and at not in self._known:
+            at = at[:-1]
+        return self._known.get(at)
+
+    @cached_property
+    def _known(self) -> dict[Location, int]:
+        node = _Loader(self._raw.decode("utf-8-sig")).get_single_node()
+        return dict(_lines(node, ())) if node else {}
 
 
 def _lines(node: yaml.Node, at: Location) -> Iterator[tuple[Location, int]]:
@@ -114,12 +133,6 @@ def _lines(node: yaml.Node, at: Location) -> Iterator[tuple[Location, int]]:
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             yield from _lines(item, (*at, index))
-
-
-def _line(at: Location, lines: dict[Location, int]) -> int | None:
-    while at and at not in lines:
-        at = at[:-1]
-    return lines.get(at)
 
 
 def _location(path: str) -> Location:
@@ -145,7 +158,7 @@ _HINTS = {
 }
 
 
-def _problem(error: ErrorDetails, lines: dict[Location, int], model: type[BaseModel] = Park) -> Problem:
+def _problem(error: ErrorDetails, lines: _Lines, model: type[BaseModel] = Park) -> Problem:
     # Tagged unions put the tag into the location; the file does not have it.
     at = tuple(p for p in error["loc"] if p not in {"embedded", "influx"} or error["loc"][0] != "store")
     reason = {
@@ -158,7 +171,7 @@ def _problem(error: ErrorDetails, lines: dict[Location, int], model: type[BaseMo
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(at[-1]), _known_keys(model), n=1)
         hint = f"did you mean {near[0]}?" if near else "remove it, or see the example in the user guide"
-    return Problem(_written(at), reason, hint, _line(at, lines))
+    return Problem(_written(at), reason, hint, lines.of(at))
 
 
 def _known_keys(model: type[BaseModel]) -> set[str]:

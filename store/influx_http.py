@@ -28,6 +28,7 @@ MAX_LINES = 10_000
 _CHUNK_ROWS = 10_000
 _READ_BYTES = 1 << 16
 _DROPPED = re.compile(r"dropped=(\d+)")
+_OBJECT = re.compile(r"<[^<>]* at 0x[0-9a-f]+>(: )?")
 # The operator can lift these, and then the same rows are welcome.
 _LIFTABLE = ("limit exceeded", "database not found")
 _WORKED = frozenset({requests.codes.ok, requests.codes.no_content})
@@ -168,7 +169,9 @@ class InfluxHttp:
             raise self._unreachable(error) from error
 
     def _unreachable(self, error: requests.RequestException) -> Retryable:
-        return Retryable(f"InfluxDB at {self._url} does not answer; nothing is lost meanwhile ({error})")
+        # Objects are told by their address, and a new one each time would be a new line in the log each time.
+        words = _OBJECT.sub("", str(error))
+        return Retryable(f"InfluxDB at {self._url} does not answer; nothing is lost meanwhile ({words})")
 
     def _series(self, answer: requests.Response) -> Iterator[Series]:
         more = False

@@ -19,6 +19,7 @@ from core.errors import Rejected, Retryable
 from core.quantities import Period
 from store import influxql, line_protocol
 from store.influx import InfluxStore
+from tests.conftest import free_port
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 ALWAYS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
@@ -377,3 +378,15 @@ def test_a_database_that_is_listed_is_not_created(told, client, rows):
     client._http._made = False  # as at a fresh start
     client.append_readings(rows((0, 1.0)))
     assert told.statements == ["SHOW DATABASES"]
+
+
+def test_a_server_that_is_away_is_told_of_in_the_same_words_each_time(rows):
+    store = InfluxStore(f"http://127.0.0.1:{free_port()}", "db", "park-1")
+    told = []
+    for _ in range(2):
+        with pytest.raises(Retryable, match="does not answer; nothing is lost meanwhile") as refused:
+            store.append_readings(rows((0, 1.0)))
+        told.append(str(refused.value))
+    store.close()
+    assert told[0] == told[1]
+    assert "Connection refused" in told[0]
