@@ -94,7 +94,7 @@ def test_a_current_transformer_the_wrong_way_round(world: World) -> None:
     assert event == Event("hall", "phase_reversed", START, END, {"phase": "L2", "power": -4.0, "hours": 24.0})
     assert event_words(event, world.park, Language.EN) == (
         "hall: current transformer of L2 seems reversed: it exported for 24 h while the others imported "
-        "(mean -4 kW) (2026-06-10 00:00 – 2026-06-11 00:00)"
+        "(mean −4 kW) (2026-06-10 00:00 – 2026-06-11 00:00)"
     )
     assert "L2 相电流互感器疑似接反" in event_words(event, world.park, Language.ZH)
 
