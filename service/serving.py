@@ -79,6 +79,18 @@ def serve_runtime(runtime: Runtime, listener: socket.socket, *, collect: bool) -
     token = secrets.token_urlsafe(32)
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    config = uvicorn.Config(
+        make_app(runtime, token), log_config=None, access_log=False, timeout_graceful_shutdown=5, server_header=False
+    )
+    server = uvicorn.Server(config)
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    # From here on: who is told to end while it starts must not fall amid what the collector has begun to store. The
+    # server has handlers of its own while it runs, and raises a signal again afterwards, which would kill us too early.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
     jobs = Jobs(runtime)
     if collect:
         runtime.collector = Collector(park, runtime.store, runtime.state, runtime.clock)
@@ -86,13 +98,6 @@ def serve_runtime(runtime: Runtime, listener: socket.socket, *, collect: bool) -
     jobs.start()
     address.announce(park, address.Address(_own_url(url), token, os.getpid()))
     log.info("serving", extra={"park": park.id, "page": url})
-    config = uvicorn.Config(
-        make_app(runtime, token), log_config=None, access_log=False, timeout_graceful_shutdown=5, server_header=False
-    )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # The server ends on these by itself and then raises them again, which would kill us before the collector stopped.
-        signal.signal(number, lambda *_: None)
-    server = uvicorn.Server(config)
     ended = threading.Event()
     if runtime.collector:
         threading.Thread(target=_end_when_broken, args=(runtime.collector, server, ended), daemon=True).start()
