@@ -35,7 +35,8 @@ class Handoff:
     """Messages received and not yet stored.
 
     One thread puts and one takes; each counts only its own side, so no lock is needed. Nothing is ever refused or
-    dropped here: past the high-water mark the session stops receiving by disconnecting, and the broker keeps the rest.
+    dropped here: half full, the session reads no further; past the high-water mark, or when that lasts, it disconnects,
+    and the broker keeps the rest.
     """
 
     def __init__(
@@ -90,6 +91,12 @@ class Handoff:
     def over_high_water(self) -> bool:
         """Whether no more should be received for now."""
         return self.pending >= self._high_messages or self._put_bytes - self._done_bytes >= self._high_bytes
+
+    @property
+    def filling(self) -> bool:
+        """Whether it is half full: time to read no further for a moment."""
+        half_bytes = 2 * (self._put_bytes - self._done_bytes)
+        return 2 * self.pending >= self._high_messages or half_bytes >= self._high_bytes
 
     @property
     def drained(self) -> bool:

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 10.0
 TICK_S = 0.5
+HELD_TICK_S = 0.01
+HOLD_S = 2.0  # so long the writer may be behind before the broker is left alone
 MOST_TO_PUBLISH = 1000
 # paho finds a dead line after two of its keepalives: with this share of ours, within one and a half.
 KEEPALIVE_SHARE = 0.75
@@ -93,6 +95,7 @@ class Session:
         self._failures = 0
         self._epoch = 0
         self._callback_error: Exception | None = None
+        self._held_since_s: float | None = None
         self._up = False
         self._error: str | None = None
         self._renewing = threading.Event()
@@ -205,6 +208,7 @@ class Session:
             return
         # A new epoch: packet ids of the last connection mean nothing on this one.
         self._epoch += 1
+        self._held_since_s = None
         self._burst = []  # read, but not handed over before the line broke: the broker brings it again
         client = self._client()
         try:
@@ -251,7 +255,7 @@ class Session:
             if self._renewing.is_set():
                 self._renewing.clear()
                 return False
-            if self._handoff.over_high_water and self._up:
+            if self._up and (self._handoff.over_high_water or self._held_for_s() > HOLD_S):
                 self.pauses += 1
                 log.warning(
                     "receiving faster than storing: disconnected until %d messages are stored",
@@ -275,6 +279,15 @@ class Session:
             raise ConnectionError("closed the connection")
         return False
 
+    def _held_for_s(self) -> float:
+        """Say how long we have read nothing because what came is not stored yet."""
+        if not (self._handoff.filling and self._up):
+            self._held_since_s = None
+            return 0.0
+        now_s = self._clock.monotonic_s()
+        self._held_since_s = now_s if self._held_since_s is None else self._held_since_s
+        return now_s - self._held_since_s
+
     def _raise_callback_error(self) -> None:
         error, self._callback_error = self._callback_error, None
         if error is not None:
@@ -282,12 +295,14 @@ class Session:
 
     def _exchange(self, client: Wire, line: mqtt.SocketLike) -> None:
         """Wait for the broker or for acknowledgements to send, and move bytes both ways."""
-        reading = not self._paused.is_set()
+        # The line itself holds the broker back for a moment. Not for long: what we do not read is also its pings.
+        reading = not self._paused.is_set() and self._held_since_s is None
         poller = select.poll()
         poller.register(self._wake_read, select.POLLIN)
         poller.register(line, (select.POLLIN if reading else 0) | (select.POLLOUT if client.want_write() else 0))
         buffered = reading and isinstance(line, ssl.SSLSocket) and line.pending() > 0
-        ready = dict(poller.poll(0 if buffered else TICK_S * 1000))
+        tick_s = TICK_S if reading else HELD_TICK_S
+        ready = dict(poller.poll(0 if buffered else tick_s * 1000))
         if self._wake_read.fileno() in ready:
             self._wake_read.recv(65536)
         events = ready.get(line.fileno(), 0)

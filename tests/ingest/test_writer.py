@@ -317,3 +317,17 @@ def test_what_is_late_for_an_archived_month_waits_in_quarantine_until_it_is_back
     bench.put({"time": "2026-09-30T23:59:59Z", "energy_import_kwh": 5})
     wait_for(lambda: len(bench.acked) == 3, what="the third")
     assert len(bench.store.rows) == 2
+
+
+def test_half_full_is_when_to_read_no_further() -> None:
+    handoff = Handoff(high_water_messages=4, high_water_bytes=100)
+    small, large = (Received("t", b"x" * size, NOW_US, 1, 1, 1) for size in (1, 50))
+    handoff.put([small])
+    assert not handoff.filling
+    handoff.put([small])
+    assert handoff.filling
+    assert not handoff.over_high_water
+    handoff.done([small, small])
+    assert not handoff.filling
+    handoff.put([large])
+    assert handoff.filling
