@@ -22,6 +22,7 @@ from ingest.shards import WHOLE, checked_shard
 from service import address
 from service.collectors import WRITE_EVERY_S, write_status
 from service.http import make_app
+from service.memory import give_back
 from service.runner import Jobs, Runtime, opened
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ def ingest(park: Park, config_text: str, shard: str = WHOLE) -> None:
         signal.signal(number, lambda *_: ended.set())
     with opened(park, SystemClock(), config_text, f"ingest/{shard}" if shard else "ingest") as runtime:
         collector = Collector(park, runtime.store, runtime.state, runtime.clock, shard=shard)
+        give_back()  # reading a large PARK.yaml takes more than holding it
         collector.start()
         log.info("collecting", extra={"park": park.id, "broker": place_of(park), "shard": shard})
         while not ended.wait(WRITE_EVERY_S) and not collector.broken:

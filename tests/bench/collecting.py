@@ -27,6 +27,7 @@ from core.park_file import load_park
 from ingest.collector import Collector
 from ingest.router import Router
 from ingest.templates import load_templates
+from service.memory import be_frugal, give_back
 from store.opening import open_store
 from store.state import SqliteState
 
@@ -39,6 +40,7 @@ def collect(park: Park, report: Callable[[Callable[[], int]], None]) -> None:
     clock = SystemClock()
     store, state = open_store(park), SqliteState(park.state, clock)
     collector = Collector(park, store, state, clock)
+    give_back()  # as `parkwatt ingest` does
     collector.start()
     while not collector.status().connected:
         time.sleep(LOOK_S)
@@ -136,6 +138,7 @@ def main() -> None:
     parser.add_argument("readings", type=int)
     parser.add_argument("--bare", action="store_true")
     arguments = parser.parse_args()
+    be_frugal()  # as every command does
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
 
