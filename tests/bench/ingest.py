@@ -24,7 +24,7 @@ from store.opening import open_store
 from tests.bench.collecting import begin_park_session
 from tests.bench.publisher import Publisher
 from tests.bench.row import Row
-from tests.bench.servers import cpu_s, mosquitto, park_file, resident_mb
+from tests.bench.servers import cpu_s, influxd, mosquitto, park_file, resident_mb
 from tests.conftest import free_port
 
 RUNS = 3
@@ -111,6 +111,25 @@ def once(telegrams: int, meters: int, values: int, *, bare: bool = False) -> Run
     return run
 
 
+def many_meters() -> Run:
+    """Let a collector that is a process of its own, as with InfluxDB, serve a large park."""
+    with bench_folder() as folder, mosquitto(folder / "broker") as port, influxd(folder / "influxd") as url:
+        path = park_file(folder, port, MANY_METERS, {"kind": "influx", "url": url, "database": "bench"})
+        begin_park_session(load_park(path))
+        collector = Collecting(path, MANY_TELEGRAMS)
+        pid = collector.process.pid
+        publisher = Publisher(port, MANY_TELEGRAMS, MANY_METERS, 1)
+        try:
+            before_s = cpu_s(pid)
+            publisher.go()
+            first_s = publisher.result().first_s
+            seconds = collector.done_s() - first_s
+            return Run(seconds, cpu_s(pid) - before_s, resident_mb(pid), resident_mb(pid, "VmHWM"))
+        finally:
+            publisher.end()
+            collector.end()
+
+
 def while_down() -> Run:
     """Publish while the store refuses; the collector keeps what it may and leaves the rest to the broker."""
     with bench_folder() as folder, mosquitto(folder / "broker") as port:
@@ -156,9 +175,10 @@ def rows_for(values: int) -> list[Row]:
 def measure() -> list[Row]:
     """Take all figures."""
     rows = [*rows_for(1), *rows_for(20)]
-    many = once(MANY_TELEGRAMS, MANY_METERS, 1)
-    rows.append(Row(f"collector memory at {MANY_METERS:,} meters, resident", many.resident_mb, "MB", 200))
+    many, whole = many_meters(), once(MANY_TELEGRAMS, MANY_METERS, 1)
+    rows.append(Row(f"collector memory at {MANY_METERS:,} meters, InfluxDB, resident", many.resident_mb, "MB", 200))
     rows.append(Row("  the same, peak: PARK.yaml being read", many.peak_mb, "MB"))
+    rows.append(Row("  the same, the embedded store in the same process", whole.resident_mb, "MB"))
     down = while_down()
     name = f"collector memory, {DOWN_RATE:,} telegrams/s and the store down for {DOWN_S} s"
     rows.append(Row(f"{name}, peak", down.peak_mb, "MB", 300))
