@@ -40,6 +40,7 @@ class Batch:
     faulty: list[int] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     endless: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    not_kept: int = 0  # of `counts`, messages of strangers beyond what quarantine takes of them
 
     def refuse(self, index: int, reason: str, detail: str, device: str) -> None:
         """Send a message to quarantine."""

@@ -167,7 +167,8 @@ class Writer:
     def _prepared(self, messages: list[Received]) -> tuple[Batch, Findings]:
         batch = self._decoded(messages)
         self._held_back.sort_out(batch)
-        batch.quarantine = self._strangers.kept(batch.quarantine, self._clock.monotonic_s())
+        kept = self._strangers.kept(batch.quarantine, self._clock.monotonic_s())
+        batch.not_kept, batch.quarantine = len(batch.quarantine) - len(kept), kept
         return batch, self._looked_at(batch)
 
     def _decoded(self, messages: list[Received]) -> Batch:
@@ -250,6 +251,7 @@ class Writer:
                 "messages": len(batch.messages),
                 "readings": stored,
                 "quarantined": quarantined,
+                "not_kept": batch.not_kept,
                 "future": int(np.count_nonzero(flags & int(ReadingFlag.FUTURE))),
                 "out_of_range": int(np.count_nonzero(flags & int(ReadingFlag.OUT_OF_RANGE))),
                 **{f"quarantined.{reason}": n for reason, n in batch.counts.items()},

@@ -130,6 +130,29 @@ def thawed(t: Ints, w: Ints, cap_w: float, resolution: int) -> tuple[Bools, Ints
     return moving, np.array(held, dtype=np.int64)
 
 
+def blips(r: Register) -> list[tuple[int, int]]:
+    """Return spikes no higher than the point could have counted, as the readings before and after each.
+
+    Nothing tells them on the way up; but the register falls, and stands where the reading before them leads to. What
+    is low enough to have begun from zero is left to the other cases.
+    """
+    found: list[tuple[int, int]] = []
+    if not np.isfinite(r.cap_w):
+        return found
+    falls = np.flatnonzero(np.diff(r.w) < -(2 * r.resolution_wh + FLOAT32 * r.w[:-1]))
+    for i in falls.tolist():
+        j, after = i + 1, int(r.w[i + 1])
+        if after <= r.room_wh(i, j):
+            continue
+        for p in range(i - 1, max(-1, i - 1 - RETURN_READINGS), -1):
+            counts_on = -r.jitter_wh(after) <= after - int(r.w[p]) <= r.room_wh(p, j)
+            if counts_on and bool((r.w[p + 1 : j] > after).all()):
+                if not found or p >= found[-1][1]:
+                    found.append((p, j))
+                break
+    return found
+
+
 def judge(r: Register, level: int, i: int) -> Judgement | None:
     """Say what follows reading i, with the high-water mark `level`; None while that is open."""
     j = i + 1
@@ -237,7 +260,9 @@ def _returns_at(r: Register, level: int, i: int) -> int | None:
         depth = level - first
         last_room: Floats = r.cap_w * (r.t[candidates] - r.t[candidates - 1]) / HOUR_US + r.resolution_wh
         in_one_step = (r.w[candidates - 1] - first <= NEAR * depth) & (off <= NEAR * depth)
-        fits &= (last_step > last_room) | in_one_step
+        # Too high to have begun from zero, and above its old count within three readings: no other meter does that.
+        no_reset = (first > r.room_wh(i, j)) & (candidates <= j + RETURN_READINGS)
+        fits &= (last_step > last_room) | in_one_step | no_reset
     found = np.flatnonzero(fits)
     return int(candidates[found[0]]) if len(found) else None
 

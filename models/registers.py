@@ -20,6 +20,7 @@ from models.judging import (
     Case,
     Judgement,
     Register,
+    blips,
     inferred_cap_w,
     judge,
     resolution_wh,
@@ -95,7 +96,15 @@ def read_register(
     moving, held_us = thawed(t, w, cap_w, resolution)
     if len(held_us):
         t, w = t[moving], w[moving]
-    return _chained(Register(t, w, cap_w, resolution, wrap), held_us, interval_s)
+    register = Register(t, w, cap_w, resolution, wrap)
+    spikes = blips(register)
+    if spikes:
+        keep = np.ones(len(t), dtype=bool)
+        for before, after in spikes:
+            keep[before + 1 : after] = False
+        register = Register(t[keep], w[keep], cap_w, resolution, wrap)
+    left_out = {int(t[before]): after - before - 1 for before, after in spikes}
+    return _chained(register, held_us, left_out, interval_s)
 
 
 def _clean(times_us: Ints, values_kwh: Floats) -> tuple[Ints, Ints]:
@@ -164,11 +173,17 @@ class _Chain:
             self.events.append(event)
         self.level = level
 
-    def curve(self, held_us: Ints, interval_s: float) -> Curve:
-        """Return what was accepted; gaps that hold measured energy become events too."""
+    def curve(self, held_us: Ints, left_out: dict[int, int], interval_s: float) -> Curve:
+        """Return what was accepted; gaps that hold measured energy become events too, and spikes left out before."""
         r = self.register
         at = np.concatenate(self.accepted)
         t, rises, cases = r.t[at], np.concatenate(self.rises), np.concatenate(self.cases)
+        for k in np.flatnonzero(np.isin(t[:-1], list(left_out))) if left_out else ():
+            if cases[k] in {Case.NORMAL, Case.JITTER}:
+                cases[k] = Case.SPURIOUS
+                display, rise, number = r.w[at[k : k + 2]], int(rises[k + 1]), left_out[int(t[k])]
+                span = (int(t[k]), int(t[k + 1]), int(display[0]), int(display[1]))
+                self.events.append(RegisterEvent(Reason.SPURIOUS, *span, rise, 0, 0.0, number))
         in_gap = gaps(t, interval_s)
         if len(held_us):
             in_gap |= np.isin(t[:-1], held_us)
@@ -182,7 +197,7 @@ class _Chain:
         return Curve(t, np.cumsum(rises), np.concatenate(self.below), cases, in_gap, events)
 
 
-def _chained(r: Register, held_us: Ints, interval_s: float) -> Curve:
+def _chained(r: Register, held_us: Ints, left_out: dict[int, int], interval_s: float) -> Curve:
     n = len(r.t)
     if n == 0:
         none = np.zeros(0, dtype=np.int64)
@@ -201,4 +216,4 @@ def _chained(r: Register, held_us: Ints, interval_s: float) -> Curve:
             break  # the last readings contradict the rest and nothing follows yet that would tell who is right
         chain.step(i, found)
         i = found.at
-    return chain.curve(held_us, interval_s)
+    return chain.curve(held_us, left_out, interval_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -35,12 +36,12 @@ def add_parser(command: argparse.ArgumentParser) -> None:
     made.add_argument("--from", required=True, dest="start", metavar="TIME", help="park time, or with an offset")
     made.add_argument("--to", dest="end", metavar="TIME", help="first instant after the stretch; not for replace")
     made.add_argument("--quantity", help="exclude, replace: of the device; set, estimate: import_kwh or export_kwh")
-    made.add_argument("--factor", type=float, help="ratio: what counted energy is multiplied by")
-    made.add_argument("--total-kwh", type=float, help="set: the energy of the whole stretch")
+    made.add_argument("--factor", type=_finite, help="ratio: what counted energy is multiplied by")
+    made.add_argument("--total-kwh", type=_finite, help="set: the energy of the whole stretch")
     made.add_argument("--shape", choices=("even", "own"), help="set: spread evenly or as the point's readings ran")
-    made.add_argument("--seconds", type=float, help="shift: how far the readings move, later is positive")
-    made.add_argument("--last-kwh", type=float, help="replace: last count of the old display")
-    made.add_argument("--first-kwh", type=float, help="replace: first count of the new display")
+    made.add_argument("--seconds", type=_finite, help="shift: how far the readings move, later is positive")
+    made.add_argument("--last-kwh", type=_finite, help="replace: last count of the old display")
+    made.add_argument("--first-kwh", type=_finite, help="replace: first count of the new display")
     _sign(made)
     made.set_defaults(command=lambda a: _add(load_park(a.park), a))
     add("list", help="show every correction, undone ones too").set_defaults(command=lambda a: _list(load_park(a.park)))
@@ -48,6 +49,13 @@ def add_parser(command: argparse.ArgumentParser) -> None:
     taken.add_argument("id", type=int)
     _sign(taken)
     taken.set_defaults(command=lambda a: _undo(load_park(a.park), a))
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text} is no finite number")
+    return number
 
 
 def _sign(command: argparse.ArgumentParser) -> None:

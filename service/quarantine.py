@@ -11,8 +11,13 @@ from core.text import Language, Text, local_time
 NOTHING = "Nothing is in quarantine."
 FIRST_BYTES = 48
 LINE_BYTES = 16
+NOT_KEPT = "ingest.not_kept"
 CHECKS = "ingest.check."  # how the counters of the checks of readings begin
 
+_NOT_KEPT = Text(
+    zh="未登记设备的报文，只计数、未保存（每主题每小时至多 10 条，合计 5000 条）",
+    en="Only counted, not kept, of devices PARK.yaml does not know (an hour takes 10 a topic, 5,000 in all)",
+)
 _LABELS = {
     "received": Text(zh="收到", en="received"),
     "topic": Text(zh="主题", en="topic"),
@@ -37,6 +42,8 @@ def listed(state: State, zone: ZoneInfo, limit: int, language: Language) -> str:
     for code, (open_, done) in counts.items():
         words = quarantine_reason(code).what.say(language)
         lines.append(f"  {code:16} {open_:8,} {f'(+{done:,})' if done else '':9} {words}")
+    if not_kept := state.counts().get(NOT_KEPT):
+        lines.append(f"{_NOT_KEPT.say(language)}: {not_kept:,}")
     checks = {k.removeprefix(CHECKS): n for k, n in state.counts().items() if k.startswith(CHECKS)}
     if checks:
         label = Text(zh="读数检查", en="Checks of readings").say(language)

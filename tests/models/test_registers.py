@@ -330,3 +330,24 @@ def test_where_the_count_began_does_not_matter(register):
     late = read_register(times[1:], shown[1:] / 1000.0, rating_kw=100.0, interval_s=600.0)
     inside = slot_energy(whole, edges(60), (int(times[1]), ALWAYS[1]))
     np.testing.assert_array_equal(inside.value, slot_energy(late, edges(60), ALWAYS).value)
+
+
+@pytest.mark.parametrize(
+    ("at", "by"), [([10, 50, 200], 3.0), ([10, 50, 200], -3.0), ([100, 101], 3.0), ([100, 101, 102], -3.0)]
+)
+def test_a_blip_the_rating_allows_is_no_energy(at, by):
+    # Half a kWh every five minutes; 100 kW allow ten, so nothing tells a blip of three but that it is over.
+    values = 1000.0 + 0.5 * np.arange(289)
+    values[at] += by
+    curve = read([(5 * n, v) for n, v in enumerate(values)])
+    assert curve.count_wh[-1] == 144_000
+    assert set(codes(curve)) - {"gap"} == {"spurious"}
+    assert sum(e.left_out for e in curve.events) == len(at)
+
+
+def test_a_fall_to_another_count_is_no_blip():
+    values = 1000.0 + 0.5 * np.arange(289)
+    values[100:] -= 800.0
+    curve = read([(5 * n, v) for n, v in enumerate(values)])
+    assert codes(curve) == ["replaced"]
+    assert curve.count_wh[-1] == 143_500
