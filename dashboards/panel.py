@@ -39,6 +39,10 @@ class PanelKind(StrEnum):
     CURVE = "curve"  # power over time
     BARS = "bars"  # one bar per period
     STRIP = "strip"  # one row per entity, one cell per period
+    HEATMAP = "heatmap"  # one column per day, one cell per slot of the day
+    RANKING = "ranking"  # one bar per entity over the whole range, worst first
+    TIMELINE = "timeline"  # one row per entity, coloured by state over time
+    TABLE = "table"  # one row per happening
 
 
 @dataclass(frozen=True)

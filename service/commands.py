@@ -32,7 +32,7 @@ from rules.library_file import load_rules
 from service import address, quarantine
 from service.demo import launch
 from service.demo import simulate as simulation
-from service.http import parse_month
+from service.http.reports import parse_month
 from service.progress import bar
 from service.runner import catch_up, opened
 from store.state import SqliteState

@@ -28,6 +28,8 @@ from store.lease import ProcessId
 from store.rows import instant_of, micros
 from store.sqlite_file import SqliteFile
 
+# After the versions in state.sql, each file brings the next.
+STEPS = ("corrections.sql", "marks.sql", "handling.sql", "access.sql")
 NOTICED_KEPT = 10_000  # a device that contradicts itself all day must not fill the disk
 
 _ALERT_COLUMNS = (
@@ -60,7 +62,7 @@ class SqliteState:
         own = resources.files("store")
         schema = own.joinpath("state.sql").read_text(encoding="utf-8")
         steps = re.split(r"^-- version \d+$", schema, flags=re.MULTILINE)[1:]
-        later = [own.joinpath(name).read_text(encoding="utf-8") for name in ("corrections.sql", "marks.sql")]
+        later = [own.joinpath(name).read_text(encoding="utf-8") for name in STEPS]
         self._file = SqliteFile(path, [*steps, *later])
 
     def mark_dirty(self, pairs: Iterable[tuple[str, date]]) -> None:

@@ -1,5 +1,6 @@
 // The page: ask the service every 15 s, redraw what changed, say so when it does not answer.
 
+import { get } from "./asking.js";
 import { corrections } from "./corrections.js";
 import { today } from "./curve.js";
 import { h } from "./dom.js";
@@ -116,21 +117,12 @@ function show(view) {
   at("page").setAttribute("aria-busy", "false");
 }
 
-async function fetched(signal) {
-  try {
-    const answer = await fetch(`api/v1/overview?lang=${spoken()}`, { signal, cache: "no-store" });
-    return answer.ok ? await answer.json() : null;
-  } catch {
-    return null; // gone, or too slow: the banner says so and the next turn tries again
-  }
-}
-
 async function ask() {
   clearTimeout(timer);
   asking?.abort();
   const own = (asking = new AbortController());
   const patience = setTimeout(() => own.abort(), PATIENCE_MS);
-  const view = await fetched(own.signal);
+  const view = await get(`api/v1/overview?lang=${spoken()}`, own.signal);
   clearTimeout(patience);
   if (asking !== own) return; // a later question took over
   timer = setTimeout(ask, EVERY_MS);

@@ -1,5 +1,6 @@
 // Corrections to history: what is on record, a form to add one, and taking one back. Figures follow at the service.
 
+import { post } from "./asking.js";
 import { h, heading } from "./dom.js";
 import { say } from "./say.js";
 
@@ -81,7 +82,7 @@ function open({ title, fields, path }) {
     event.preventDefault();
     save.disabled = true;
     told.textContent = say("computing");
-    const fault = await send(path, given(form));
+    const fault = (await post(path, given(form))).fault;
     save.disabled = false;
     told.textContent = fault;
     if (fault) return;
@@ -96,17 +97,4 @@ function open({ title, fields, path }) {
 function given(form) {
   const asked = [...form.querySelectorAll("input, select")].filter((input) => !input.disabled && input.value !== "");
   return Object.fromEntries(asked.map((input) => [input.name, input.type === "number" ? input.valueAsNumber : input.value]));
-}
-
-/** Send a write with the page's token, which changes with every start of the service; return what went wrong, or "". */
-async function send(path, body) {
-  try {
-    const { token } = await (await fetch("api/v1/page-token", { cache: "no-store" })).json();
-    if (!token) return say("notHere");
-    const answer = await fetch(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json", "X-Parkwatt-Token": token } });
-    if (answer.ok) return "";
-    return String((await answer.json()).detail);
-  } catch {
-    return say("notSaved");
-  }
 }

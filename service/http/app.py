@@ -1,0 +1,69 @@
+"""The application: routes put together. OpenAPI describes it at /openapi.json."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import Response
+
+from core.errors import ConfigError, Rejected, Retryable
+from service.access import Access
+from service.http.answers import AnyJson
+from service.http.corrections import corrections_router
+from service.http.health import health_router
+from service.http.page import page_router
+from service.http.reading import Fresh, reading_router
+from service.http.reports import Reports, reports_router
+from service.http.writing import writing_router
+from service.runner import Runtime
+from service.security import Gate
+
+
+def make_app(runtime: Runtime, token: str) -> FastAPI:
+    """Build the application; `token` is what requests that change something must present."""
+    access = Access(token)
+    reports = Reports(runtime)
+    fresh: Fresh = {}
+
+    def changed() -> None:
+        fresh.clear()
+        reports.forget()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        reports.close()
+
+    app = FastAPI(
+        title="Parkwatt", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, default_response_class=AnyJson
+    )
+    app.add_middleware(GZipMiddleware, minimum_size=1024)
+    app.middleware("http")(Gate(runtime.park.http.listen, runtime.park.http.hosts))
+    app.include_router(page_router())
+    app.include_router(health_router(runtime))
+    app.include_router(reading_router(runtime, fresh), prefix="/api/v1")
+    app.include_router(reports_router(runtime, reports), prefix="/api/v1")
+    app.include_router(writing_router(runtime, access), prefix="/api/v1")
+    app.add_exception_handler(RequestValidationError, _misasked)
+    app.include_router(corrections_router(runtime, access, changed), prefix="/api/v1")
+    for kind, status in ((ConfigError, 400), (Rejected, 422), (Retryable, 503)):
+        app.add_exception_handler(kind, _told(status))
+    return app
+
+
+def _misasked(_request: Request, error: Exception) -> Response:
+    """Say what is wrong with a question without repeating what was sent."""
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    return AnyJson({"detail": [f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in faults]}, 422)
+
+
+def _told(status: int) -> Any:  # Any: Starlette's handler type is a union of callables
+    def handler(_request: Request, error: Exception) -> Response:
+        return AnyJson({"detail": str(error)}, status)
+
+    return handler

@@ -1,0 +1,1 @@
+-- version 6: users, tokens, sessions, audit

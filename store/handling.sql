@@ -1,0 +1,1 @@
+-- version 5: what people do with alerts
