@@ -88,6 +88,7 @@ def _secrets_missing(park: Park) -> list[str]:
     wanted = [("mqtt", park.mqtt.password_env, park.mqtt.password_file)]
     if park.store.kind == "influx":
         wanted.append(("store", park.store.password_env, park.store.password_file))
+        wanted.append(("store", park.store.token_env, park.store.token_file))
     found = [
         f"{where}: the environment variable {env} is not set here"
         for where, env, _ in wanted

@@ -13,6 +13,7 @@ from core.frames import readings_frame, slots_frame
 from core.store import Store
 from store.embedded import EmbeddedStore
 from store.influx import InfluxStore
+from store.influx_v1 import InfluxV1
 
 _databases = itertools.count(1)
 
@@ -30,7 +31,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) ->
     if request.param == "embedded":
         opened: Store = EmbeddedStore(tmp_path / "park.duckdb", "park-1", clock=clock)
     else:
-        opened = InfluxStore(request.getfixturevalue("influxd"), f"db {next(_databases)}", "park-1", clock=clock)
+        opened = InfluxStore(InfluxV1(request.getfixturevalue("influxd"), f"db {next(_databases)}"), "park-1", clock)
     yield opened
     opened.close()
 

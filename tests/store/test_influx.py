@@ -19,6 +19,7 @@ from core.errors import Rejected, Retryable
 from core.quantities import Period
 from store import influxql, line_protocol
 from store.influx import InfluxStore
+from store.influx_v1 import InfluxV1
 from tests.conftest import free_port
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -34,7 +35,7 @@ def opened(influxd: str) -> Iterator[Callable[[], InfluxStore]]:
     stores: list[InfluxStore] = []
 
     def make(park: str = "park-1") -> InfluxStore:
-        stores.append(InfluxStore(influxd, database, park))
+        stores.append(InfluxStore(InfluxV1(influxd, database), park))
         return stores[-1]
 
     yield make
@@ -200,7 +201,9 @@ def told() -> Iterator[Told]:
 @pytest.fixture
 def client(told: Told) -> Iterator[InfluxStore]:
     clock = ManualClock(datetime(2026, 7, 1, 12, tzinfo=UTC))
-    store = InfluxStore(f"http://127.0.0.1:{told.server_address[1]}/", "db", "park-1", "keeper", "secret", clock=clock)
+    store = InfluxStore(
+        InfluxV1(f"http://127.0.0.1:{told.server_address[1]}/", "db", "keeper", "secret", clock=clock), "park-1", clock
+    )
     yield store
     store.close()
 
@@ -275,7 +278,7 @@ def test_batches_hold_ten_thousand_lines_and_name_their_precision(told, client, 
 
 @pytest.mark.parametrize(("host", "packed"), [("127.0.0.1", False), ("localhost", False), (ELSEWHERE, True)])
 def test_lines_are_packed_unless_influxdb_is_on_this_machine(told, rows, host, packed):
-    store = InfluxStore(f"http://{host}:{told.server_address[1]}", "db", "park-1")
+    store = InfluxStore(InfluxV1(f"http://{host}:{told.server_address[1]}", "db"), "park-1")
     store.append_readings(rows((0, 1.0)))
     store.close()
     assert told.packed is packed
@@ -334,7 +337,7 @@ def test_an_answer_that_is_not_whole_is_never_taken_for_the_data(told, client, b
 
 def test_a_user_who_may_not_create_uses_the_database_that_is_there(told, rows):
     told.query_status, told.query_body = 403, '{"error":"error authorizing query: requires admin privilege"}'
-    store = InfluxStore(f"http://127.0.0.1:{told.server_address[1]}", "db", "park-1")
+    store = InfluxStore(InfluxV1(f"http://127.0.0.1:{told.server_address[1]}", "db"), "park-1")
     store.append_readings(rows((0, 1.0)))
     assert len(told.lines) == 1
     with pytest.raises(Retryable, match="refuses a client without a user name"):
@@ -343,7 +346,7 @@ def test_a_user_who_may_not_create_uses_the_database_that_is_there(told, rows):
 
 
 def test_a_server_that_is_away_is_worth_another_try_and_opening_does_not_fail(rows):
-    store = InfluxStore("http://127.0.0.1:9", "db", "park-1", timeout_s=1)
+    store = InfluxStore(InfluxV1("http://127.0.0.1:9", "db", timeout_s=1), "park-1")
     with pytest.raises(Retryable, match="does not answer; nothing is lost"):
         store.append_readings(rows((0, 1.0)))
     with pytest.raises(Retryable, match="does not answer"):
@@ -375,13 +378,13 @@ def test_a_database_that_is_listed_is_not_created(told, client, rows):
         '{"results":[{"statement_id":0,"series":[{"name":"databases","columns":["name"],"values":[["db"]]}]}]}\n'
     )
     told.statements.clear()
-    client._http._made = False  # as at a fresh start
+    client._http._ready = False  # as at a fresh start
     client.append_readings(rows((0, 1.0)))
     assert told.statements == ["SHOW DATABASES"]
 
 
 def test_a_server_that_is_away_is_told_of_in_the_same_words_each_time(rows):
-    store = InfluxStore(f"http://127.0.0.1:{free_port()}", "db", "park-1")
+    store = InfluxStore(InfluxV1(f"http://127.0.0.1:{free_port()}", "db"), "park-1")
     told = []
     for _ in range(2):
         with pytest.raises(Retryable, match="does not answer; nothing is lost meanwhile") as refused:
