@@ -5,7 +5,9 @@ Older 2.x need that mapping made for every bucket, newer ones find a bucket by i
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -24,6 +26,16 @@ _OLD = (
 )
 
 
+@dataclass(frozen=True)
+class _Bucket:
+    id: str
+    org: str
+
+    @classmethod
+    def of(cls, document: Mapping[str, object]) -> _Bucket:
+        return cls(str(document.get("id", "")), str(document.get("orgID", "")))
+
+
 class InfluxV2(InfluxHttp):
     """One bucket of one organisation, by token."""
 
@@ -40,26 +52,27 @@ class InfluxV2(InfluxHttp):
         super().__init__(url, database or bucket, timeout_s, clock)
         self._bucket, self._org, self._token = bucket, org, token
         self._session.headers["Authorization"] = f"Token {token}"
-        self._service: Any = None  # Any: the client carries no types
+        self._client: Any = None  # Any: the client carries no types
+        self._client_lock = threading.Lock()
 
     def close(self) -> None:
         """Release the connections."""
         super().close()
-        if self._service is not None:
-            self._service.api_client.close()
+        if self._client is not None:
+            self._client.close()
 
     def _make(self) -> None:
-        bucket = self._bucket_id() or self._make_bucket()
-        mapped = self._mapped()
+        bucket = self._found_bucket() or self._make_bucket()
+        mapped = self._mapped(bucket)
         if mapped is None:
             self._map(bucket)
-        elif mapped != bucket:
+        elif mapped != bucket.id:
             raise ConfigError(
                 f"in InfluxDB at {self.url} the database {self.database} is another bucket than {self._bucket}",
                 "name another one in store.database; it is mapped to the bucket by itself",
             )
 
-    def _bucket_id(self) -> str | None:
+    def _found_bucket(self) -> _Bucket | None:
         answer = self._asked("/api/v2/buckets", {"org": self._org, "name": self._bucket})
         if answer.status == requests.codes.not_found:
             if "organization" in answer.words:
@@ -71,16 +84,15 @@ class InfluxV2(InfluxHttp):
                 return None
             raise ConfigError(f"the server at {self.url} is no InfluxDB 2: it has no buckets", _OLD)
         found = _listed(self._worked(answer), "buckets")
-        return next((str(b["id"]) for b in found if b.get("name") == self._bucket), None)
+        return next((_Bucket.of(b) for b in found if b.get("name") == self._bucket), None)
 
-    def _make_bucket(self) -> str:
+    def _make_bucket(self) -> _Bucket:
         answer = self._asked("/api/v2/orgs", {"org": self._org})
         org = next((str(o["id"]) for o in _listed(answer, "orgs") if o.get("name") == self._org), None)
         if org is not None:
-            wanted = {"orgID": org, "name": self._bucket, "retentionRules": []}
-            answer = self._create("/api/v2/buckets", wanted)
+            answer = self._create("/api/v2/buckets", {"orgID": org, "name": self._bucket, "retentionRules": []})
             if answer.worked:
-                return str(_document(answer)["id"])
+                return _Bucket.of(_document(answer))
         if org is None or answer.status in NOT_ALLOWED:
             raise Retryable(
                 f"InfluxDB at {self.url} has no bucket {self._bucket} that this token may see, and the token may not make "
@@ -89,26 +101,23 @@ class InfluxV2(InfluxHttp):
             )
         raise self._refused(answer)
 
-    def _mapped(self) -> str | None:
+    def _mapped(self, bucket: _Bucket) -> str | None:
         """Return the bucket that InfluxQL finds under the name of the database."""
-        answer = self._asked("/api/v2/dbrps", {"org": self._org, "db": self.database})
-        if answer.status == requests.codes.not_found and "organization" not in answer.words:
-            raise ConfigError(
-                f"the server at {self.url} maps no databases to buckets, so it is no InfluxDB 2", "check store.url"
-            )
+        # By id: a token for one bucket may not look up the organisation by name.
+        answer = self._asked("/api/v2/dbrps", {"orgID": bucket.org, "db": self.database})
         found = _listed(self._worked(answer), "content")
         return next(
             (str(m["bucketID"]) for m in found if m.get("default") and m.get("database") == self.database), None
         )
 
-    def _map(self, bucket: str) -> None:
+    def _map(self, bucket: _Bucket) -> None:
         wanted = {"database": self.database, "retention_policy": "autogen", "default": True}
-        answer = self._create("/api/v2/dbrps", {**wanted, "org": self._org, "bucketID": bucket})
+        answer = self._create("/api/v2/dbrps", {**wanted, "orgID": bucket.org, "bucketID": bucket.id})
         if answer.status in NOT_ALLOWED:
             raise Retryable(
                 f"in InfluxDB at {self.url} no database is mapped to the bucket {self._bucket}, and this token may not do "
-                f"it: run influx v1 dbrp create --db {self.database} --rp autogen --default --bucket-id {bucket}; data are "
-                f"kept until then ({answer.words})"
+                f"it: give it write on the bucket, or run influx v1 dbrp create --db {self.database} --rp autogen "
+                f"--default --bucket-id {bucket.id}; data are kept until then ({answer.words})"
             )
         self._worked(answer)
 
@@ -118,7 +127,7 @@ class InfluxV2(InfluxHttp):
         from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
         try:
-            self._client().post_write(
+            self._writing().post_write(
                 self._org,
                 self._bucket,
                 body,
@@ -132,17 +141,17 @@ class InfluxV2(InfluxHttp):
             raise self._unreachable(error) from error
         return Answer(requests.codes.no_content, "")
 
-    def _client(self) -> Any:  # Any: see __init__
+    def _writing(self) -> Any:  # Any: see __init__
         """Return the part of the client that its synchronous write API posts with: retries and packing are ours."""
-        if self._service is None:
-            from influxdb_client.client.influxdb_client import InfluxDBClient  # noqa: PLC0415 - see _send
-            from influxdb_client.service.write_service import WriteService  # noqa: PLC0415
+        from influxdb_client.client.influxdb_client import InfluxDBClient  # noqa: PLC0415 - see _send
+        from influxdb_client.service.write_service import WriteService  # noqa: PLC0415
 
-            timeout_ms = round(self._timeout_s * 1000)
-            client = InfluxDBClient(self.url, self._token, org=self._org, timeout=timeout_ms, retries=False)
-            make: Any = WriteService
-            self._service = make(client.api_client)
-        return self._service
+        with self._client_lock:
+            if self._client is None:
+                timeout_ms = round(self._timeout_s * 1000)
+                self._client = InfluxDBClient(self.url, self._token, org=self._org, timeout=timeout_ms, retries=False)
+        make: Any = WriteService
+        return make(self._client.api_client)
 
     def _asked(self, path: str, parameters: Mapping[str, str]) -> Answer:
         with self._get(path, parameters) as response:
