@@ -15,7 +15,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import datetime
 from itertools import chain, compress
 
@@ -23,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from core.clock import Clock, SystemClock
-from core.errors import Rejected, Retryable
+from core.errors import ConfigError, Rejected, Retryable
 from core.frames import readings_frame, slots_frame
 from core.quantities import Period
 from core.store import StoreInfo
@@ -69,8 +68,13 @@ class InfluxStore:
         self._reading_starts = line_protocol.ReadingStarts(park_id)
         self._slot_lock = threading.Lock()
         # Where it is away, every later call tries again; until then messages wait at the broker.
-        with suppress(Retryable):
+        try:
             self._http.prepare()
+        except Retryable:
+            pass
+        except ConfigError:
+            self._http.close()
+            raise
 
     def append_readings(self, readings: pd.DataFrame) -> None:
         rows = readings_frame(readings)

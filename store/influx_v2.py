@@ -59,7 +59,9 @@ class InfluxV2(InfluxHttp):
         """Release the connections."""
         super().close()
         if self._client is not None:
+            pool = self._client.api_client.rest_client.pool_manager
             self._client.close()
+            pool.clear()  # its connections, which the client leaves to whoever collects the garbage
 
     def _make(self) -> None:
         bucket = self._found_bucket() or self._make_bucket()

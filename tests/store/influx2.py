@@ -68,7 +68,7 @@ class Influx2(ThreadingHTTPServer):
         self.writes: list[Write] = []
         self.asked: list[str] = []
         self.queries: list[str | None] = []
-        self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self.thread.start()
 
     @property
