@@ -212,7 +212,7 @@ class InfluxStore:
             return [], ""
         values = known(good["value"])
         self._erase_unknown(good[np.isnan(values)])
-        received_s = micros_of(good["received_at"]) / _SECOND_US
+        received_s = seconds(good["received_at"])
         flags = good["flags"].to_numpy(dtype="float64")
         instants = micros_of(good["time"])
 
@@ -247,7 +247,7 @@ class InfluxStore:
         fields = [
             *slot_columns(rows),
             line_protocol.number_fields("start", seconds(rows["start"])),
-            line_protocol.number_fields("replaced_at", [now / _SECOND_US] * len(rows)),
+            line_protocol.number_fields("replaced_at", np.full(len(rows), now / _SECOND_US)),
         ]
         instants = micros_of(rows["start"]) * 1000 + now // 10_000
         self._write_rows(starts, fields, instants.tolist(), "n")

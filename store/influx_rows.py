@@ -11,7 +11,7 @@ import pandas as pd
 from core.frames import readings_frame
 from store import line_protocol
 from store.influx_http import Series
-from store.rows import Ints, group_rows, micros_of, times_of
+from store.rows import Floats, Ints, group_rows, micros_of, times_of
 
 READING_TAGS = ("device", "quantity", "channel")
 READING_FIELDS = ("value", "received_at", "flags")
@@ -96,9 +96,9 @@ def times(microseconds: pd.Series) -> pd.DatetimeIndex:
     return times_of(microseconds.to_numpy(dtype="int64"))
 
 
-def seconds(column: pd.Series) -> list[float]:
+def seconds(column: pd.Series) -> Floats:
     """Return a column of times as InfluxDB keeps them in a field."""
-    return [t / _SECOND_US for t in micros_of(column).tolist()]
+    return micros_of(column) / _SECOND_US
 
 
 def from_seconds(column: pd.Series) -> pd.DatetimeIndex:
@@ -109,7 +109,7 @@ def from_seconds(column: pd.Series) -> pd.DatetimeIndex:
 
 def slot_columns(rows: pd.DataFrame) -> list[list[str]]:
     """Return the fields of slots as text, column by column."""
-    numbers = [line_protocol.number_fields(name, rows[name].tolist()) for name in _NUMBERS]
+    numbers = [line_protocol.number_fields(name, rows[name].to_numpy(dtype="float64")) for name in _NUMBERS]
     return [*numbers, line_protocol.text_fields("reasons", rows["reasons"].tolist())]
 
 

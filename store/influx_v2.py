@@ -51,7 +51,7 @@ class InfluxV2(InfluxHttp):
     ) -> None:
         super().__init__(url, database or bucket, timeout_s, clock)
         self._bucket, self._org, self._token = bucket, org, token
-        self._session.headers["Authorization"] = f"Token {token}"
+        self._session.auth = self._signed  # no header: a .netrc of this machine would go before it
         self._client: Any = None  # Any: the client carries no types
         self._client_lock = threading.Lock()
 
@@ -154,6 +154,10 @@ class InfluxV2(InfluxHttp):
                 self._client = InfluxDBClient(self.url, self._token, org=self._org, timeout=timeout_ms, retries=False)
         make: Any = WriteService
         return make(self._client.api_client)
+
+    def _signed(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Token {self._token}"
+        return request
 
     def _asked(self, path: str, parameters: Mapping[str, str]) -> Answer:
         with self._get(path, parameters) as response:

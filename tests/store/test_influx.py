@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlparse
 
+import numpy as np
 import pandas as pd
 import pytest
 import requests
@@ -358,7 +359,7 @@ def test_lines_are_floats_with_escaped_names():
     start = line_protocol.series("reading", {"park": "p", "device": "A, b=c 电", "channel": ""})
     assert start == r"reading,device=A\,\ b\=c\ 电,park=p"
     fields = [
-        line_protocol.number_fields("value", [5, float("nan"), 1e22]),
+        line_protocol.number_fields("value", np.array([5, float("nan"), 1e22])),
         line_protocol.text_fields("reasons", ["", 'a "b"', "c\\d"]),
     ]
     assert line_protocol.lines([start] * 3, fields, [1, 2, 3]) == [

@@ -69,7 +69,7 @@ def test_a_bucket_is_opened_by_its_token(small_park, tmp_path, monkeypatch):
         store = open_store(with_store(small_park, InfluxSettings(**place, **settings)))
         assert isinstance(store._http, InfluxV2)
         assert store._http.database == "park"
-        assert store._http._session.headers["Authorization"] == f"Token {token}"
+        assert store._http._token == token
         store.close()
 
 
