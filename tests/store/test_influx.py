@@ -75,6 +75,24 @@ def test_one_bad_row_among_thousands_is_found(opened, rows):
 
 
 @pytest.mark.influx
+def test_in_a_large_batch_the_later_receipt_wins_and_every_refusal_is_told(opened, rows):
+    store = opened()
+    minutes = range(6000)
+    first = [rows(*((n, 1.0) for n in minutes), device=name) for name in ("a", "b")]
+    later = [rows(*((n, 2.0) for n in minutes), device=name, late_s=1e6) for name in ("a", "b")]
+    sent = pd.concat([*later, *first], ignore_index=True)
+    sent.loc[[17, 20_017], "time"] = pd.Timestamp("2300-01-01", tz="UTC")
+    with pytest.raises(Rejected, match="refused 2 readings: .*time outside range") as refused:
+        store.append_readings(sent)
+    assert sorted(item[0] for item in refused.value.items) == ["a", "b"]
+    stored = store.readings(*ALWAYS)
+    assert stored["device"].value_counts().to_dict() == {"a": 6000, "b": 6000}
+    assert stored.loc[stored["value"] == 1.0, ["device", "time"]].to_numpy().tolist() == [
+        ["a", pd.Timestamp(START + timedelta(minutes=17))]
+    ]
+
+
+@pytest.mark.influx
 @pytest.mark.parametrize("name", ["two\nlines", "ends in \\"])
 def test_a_name_no_tag_can_hold_is_refused(opened, rows, name):
     store = opened()
