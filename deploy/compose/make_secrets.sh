@@ -42,7 +42,7 @@ if [ -z "${1:-}" ]; then
     chown -R 1000:1000 "$root/influxdb"
     chown -R 472:0 "$root/grafana"
     chown -R 10001:10001 "$root/parkwatt" "$root/simulator"
-    # InfluxDB's user leaves a token here, Parkwatt's group reads it.
+    # InfluxDB's user leaves a token here (and runs in Parkwatt's group to do so), Parkwatt's group reads it.
     chown -R 1000:10001 "$root/handover"
-    chmod 2750 "$root/handover"
+    chmod 750 "$root/handover"
 fi
