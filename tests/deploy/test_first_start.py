@@ -54,6 +54,8 @@ def test_grafana_reads_the_generated_dashboards_with_the_data_source_they_name()
     assert provider["providers"][0]["allowUiUpdates"] is False
     assert "./dashboards/generated:/dashboards:ro" in compose["volumes"]
     assert provider["providers"][0]["options"]["path"] == "/dashboards"
+    for part in ("datasources", "dashboards"):
+        assert f"./deploy/grafana/provisioning/{part}:/etc/grafana/provisioning/{part}:ro" in compose["volumes"]
     home = compose["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     for language in ("zh", "en"):
         file = Path(home.replace("${PARKWATT_LANGUAGE:-zh}", language)).name
