@@ -77,6 +77,19 @@ def test_grafana_may_find_influxdb_elsewhere_as_somebody_else(
     assert [f["title"] for f in grafana.folders.values()] == ["Energy"]
 
 
+def test_influxdb_2_is_read_with_a_token_of_grafanas_own(
+    park: str, grafana: GrafanaStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("READER", "reads-only")
+    typed = ["dashboards", "push", park, "--url", grafana.url, "--token-env", "GRAFANA_TOKEN"]
+    assert main([*typed, "--datasource-token-env", "READER"]) == 0
+    (source,) = grafana.sources.values()
+    assert source["secret"] == {"httpHeaderValue1": "Token reads-only"}
+    assert source["jsonData"]["httpHeaderName1"] == "Authorization"
+    assert source["user"] == ""
+    assert main([*typed, "--datasource-token-env", "ABSENT"]) == 2
+
+
 @pytest.mark.parametrize(
     ("token", "words"),
     [
