@@ -72,6 +72,8 @@ def dashboard_json(name: str, title: Text, panels: Sequence[Panel], look: Look) 
     document: dict[str, Any] = json.loads(JSONEncoder(sort_keys=True).encode(board.build()))  # Any: a JSON document
     for link in (*document["links"], *(k for p in document["panels"] for k in p.get("links", ()))):
         del link["placement"]  # the SDK would hide them in a menu
+    for panel, drawn_json in zip(panels, document["panels"], strict=True):
+        drawn_json["fieldConfig"]["defaults"] |= _way_on_of_each(panel, look)
     document["annotations"] = {"list": [_marks(look)]}
     return document
 
@@ -94,6 +96,15 @@ def _way_on(name: str, look: Look) -> builders.DashboardLink:
         .type(dashboard.DashboardLinkType.LINK)
         .url(f"/d/{look.uid(name)}?${{__url_time_range}}&${{__all_variables}}")
     )
+
+
+def _way_on_of_each(panel: Panel, look: Look) -> dict[str, object]:
+    """Link each array's or building's own line to the same of it alone, where a dashboard shows more."""
+    choice = next((s.choice for s in panel.series if s.choice), None)
+    if not panel.leads_to or not choice:
+        return {}
+    chosen = f"${{__url_time_range}}&${{park:queryparam}}&var-{choice}=${{__field.labels.entity}}"
+    return {"links": [{"title": MORE.say(look.language), "url": f"/d/{look.uid(panel.leads_to)}?{chosen}"}]}
 
 
 def _variable(variable: VariableQuery, look: Look) -> builders.QueryVariable | builders.CustomVariable:
