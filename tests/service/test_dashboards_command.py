@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,6 +109,19 @@ def test_a_bad_token_ends_in_one_line_without_the_token(
     assert words in said
     assert not token or token not in said.replace("is no token", "")
     assert PASSWORD not in said
+
+
+@pytest.mark.parametrize(
+    "action", [["build", "--out", "x"], ["push", "--url", "http://127.0.0.1:1", "--token-env", "T"]]
+)
+def test_without_the_extra_it_says_what_to_install(
+    park: str, action: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("dashboards.dsl", "dashboards.pushing"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert main(["dashboards", action[0], park, *action[1:]]) == 2
+    assert "pip install 'parkwatt[grafana]'" in capsys.readouterr().err
 
 
 def test_a_token_file_that_is_not_there_is_named(park: str, capsys: pytest.CaptureFixture[str]) -> None:
