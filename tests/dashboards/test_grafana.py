@@ -131,6 +131,11 @@ def test_gaps_stay_gaps():
     assert heat["fieldConfig"]["defaults"]["custom"]["insertNulls"] == 1_200_000
 
 
+def test_months_are_shown_for_a_year_whatever_the_range():
+    ranges = {p["title"]: p.get("timeFrom") for p in committed("carbon", Language.EN)["panels"]}
+    assert {title for title, own in ranges.items() if own} == {"Carbon of grid import by month"}
+
+
 def test_levels_are_words_in_the_viewers_language():
     states = panel_of(committed("alerts", Language.ZH), "告警状态时间线")["fieldConfig"]["defaults"]["mappings"]
     assert [o["text"] for o in states[0]["options"].values()] == ["无", "提示", "警告", "严重"]
