@@ -27,11 +27,12 @@ def series(measurement: str, tags: Mapping[str, str]) -> str:
     return ",".join([measurement, *parts])
 
 
-def number_fields(name: str, values: Floats) -> list[str]:
+def number_fields(name: str, values: Sequence[float] | Floats) -> list[str]:
     """Return `name=value` for every value, always as a float, and "" for one that is not known."""
     # One integer among floats is a type conflict that drops the point.
-    texts = [f"{name}={text}" for text in numbers(values)]
-    for row in np.flatnonzero(~np.isfinite(values)).tolist():
+    column = np.asarray(values, dtype="float64")
+    texts = [f"{name}={text}" for text in numbers(column)]
+    for row in np.flatnonzero(~np.isfinite(column)).tolist():
         texts[row] = ""
     return texts
 
