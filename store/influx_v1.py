@@ -11,7 +11,10 @@ from core.clock import Clock
 from core.errors import Rejected, Retryable
 from store import influxql
 from store.influx_answers import Answer, answer_of
-from store.influx_http import InfluxHttp
+from store.influx_http import InfluxHttp, major_version
+
+# Each takes the other's word for microseconds as nanoseconds, without a complaint.
+_PRECISIONS_OF_2 = {"u": "us", "n": "ns"}
 
 
 class InfluxV1(InfluxHttp):
@@ -28,6 +31,7 @@ class InfluxV1(InfluxHttp):
     ) -> None:
         super().__init__(url, database, timeout_s, clock)
         self._username = username
+        self._precisions: dict[str, str] = {}
         if username:
             self._session.auth = (username, password or "")
 
@@ -52,7 +56,7 @@ class InfluxV1(InfluxHttp):
         return False
 
     def _send(self, body: bytes, encoding: str, precision: str) -> Answer:
-        parameters = {"db": self.database, "precision": precision}
+        parameters = {"db": self.database, "precision": self._precisions.get(precision, precision)}
         with self._post("/write", parameters, body, {"Content-Encoding": encoding}) as response:
             return answer_of(response)
 
@@ -62,3 +66,4 @@ class InfluxV1(InfluxHttp):
 
     def _refuse_version(self, version: str) -> None:
         self._refuse_three(version)
+        self._precisions = _PRECISIONS_OF_2 if major_version(version) == 2 else {}  # noqa: PLR2004 - InfluxDB 2

@@ -176,6 +176,10 @@ class Told(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Told
+    version = ""
+
+    def do_GET(self) -> None:
+        self.say(204, {"X-Influxdb-Version": self.version}, "")
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -293,6 +297,15 @@ def test_batches_hold_ten_thousand_lines_and_name_their_precision(told, client, 
     assert len(told.requests) == 3
     assert told.requests[0] == {"db": ["db"], "precision": ["u"]}
     assert len(told.lines) == 22_001
+
+
+def test_influxdb_2_is_told_the_precision_in_its_own_word(told, rows, monkeypatch):
+    # 2.9.1 took the `u` of 1.x as nanoseconds and answered 204: every reading lay in January 1970.
+    monkeypatch.setattr(Handler, "version", "v2.9.1")
+    store = InfluxStore(InfluxV1(f"http://127.0.0.1:{told.server_address[1]}", "db"), "park-1")
+    store.append_readings(rows((0, 1.0)))
+    store.close()
+    assert told.requests == [{"db": ["db"], "precision": ["us"]}]
 
 
 @pytest.mark.parametrize(("host", "packed"), [("127.0.0.1", False), ("localhost", False), (ELSEWHERE, True)])
