@@ -35,13 +35,16 @@ def corrections_router(runtime: Runtime, access: Access, changed: Callable[[], N
     @router.post("/corrections", summary="Correct history; answers when every figure has followed")
     def add(request: Request, given: Annotated[Given, Body()], lang: Language = Language.ZH) -> Given:
         access.require(request, Role.OPERATOR)
+        access.note(request, "correction.add", given.get("point") or given.get("device") or "", after=given)
         entry = corrections.add(runtime, given)
+        access.note(request, "correction.add", f"#{entry.id}")
         changed()
         return told(entry, lang)
 
     @router.post("/corrections/{number}/undo", summary="Take a correction back; it stays on record")
     def undo(request: Request, number: int, given: Annotated[Given, Body()], lang: Language = Language.ZH) -> Given:
         access.require(request, Role.OPERATOR)
+        access.note(request, "correction.undo", f"#{number}", after=given)
         entry = corrections.undo(runtime, number, given)
         changed()
         return told(entry, lang)
