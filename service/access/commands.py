@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -67,7 +68,8 @@ def add_audit_parser(command: argparse.ArgumentParser) -> None:
 
 def _actions(command: argparse.ArgumentParser, names: str) -> Adding:
     command.add_argument("park", type=Path, metavar="PARK.yaml")
-    return command.add_subparsers(title="what to do", required=True, metavar=names).add_parser
+    add = command.add_subparsers(title="what to do", required=True, metavar=names).add_parser
+    return partial(add, allow_abbrev=False)  # --password must not be taken for the beginning of --password-file
 
 
 def _opened(work: Work) -> Callable[[argparse.Namespace], None]:

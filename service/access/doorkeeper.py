@@ -58,10 +58,11 @@ class Doorkeeper:
             log.error("nobody can be identified", extra={"error": str(fault)})  # noqa: TRY400 - an expected fault
             await JSONResponse({"detail": "who you are cannot be looked up now; try again"}, 503)(scope, receive, send)
             return
+        told = _telling(send, visit)
         if request.method in READING or _is_open(request):
-            await self._app(scope, limited.receive, send)
+            await self._app(scope, limited.receive, told)
         else:
-            await self._recorded(scope, limited.receive, send, visit)
+            await self._recorded(scope, limited.receive, told, visit)
 
     def _let_in(self, request: Request, visit: Visit) -> None:
         path, access = request.scope["path"], self._access
@@ -133,6 +134,19 @@ class _Limited:
             raise HTTPException(413, f"a request's body has at most {self._most:,} bytes")
         self._done = not message.get("more_body", False)
         return message
+
+
+def _telling(send: Send, visit: Visit) -> Send:
+    """Let the page know that somebody is signed in: only then it asks who."""
+    if visit.who is None or visit.who.how != "session":
+        return send
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), (b"parkwatt-signed-in", b"1")]
+        await send(message)
+
+    return sending
 
 
 def _is_open(request: Request) -> bool:

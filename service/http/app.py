@@ -16,6 +16,7 @@ from service.access import Access, Doorkeeper
 from service.http.access import access_router, own_router, tokens_router, users_router
 from service.http.answers import AnyJson
 from service.http.corrections import corrections_router
+from service.http.described import describing
 from service.http.health import health_router
 from service.http.page import page_router
 from service.http.reading import Fresh, reading_router
@@ -61,6 +62,7 @@ def make_app(runtime: Runtime, token: str) -> FastAPI:
     app.include_router(corrections_router(runtime, access, changed), prefix="/api/v1")
     for kind, status in ((ConfigError, 400), (Rejected, 422), (Retryable, 503)):
         app.add_exception_handler(kind, _told(status))
+    app.openapi = describing(app, access)  # type: ignore[method-assign] # as FastAPI's own documentation has it
     return app
 
 
