@@ -86,14 +86,15 @@ def ask(
 ) -> requests.Response:
     """Ask the running service; its refusals become our errors."""
     try:
-        answer = _session(address).request(
-            method,
-            address.url + path,
-            timeout=timeout_s,
-            headers={"Authorization": f"Bearer {address.token}"},
-            json=json,
-            stream=stream,
-        )
+        with _session(address) as session:
+            answer = session.request(
+                method,
+                address.url + path,
+                timeout=timeout_s,
+                headers={"Authorization": f"Bearer {address.token}"},
+                json=json,
+                stream=stream,
+            )
     except requests.RequestException as error:
         raise Retryable(f"the running service (process {address.pid}) does not answer: {error}") from error
     if answer.ok:

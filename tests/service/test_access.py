@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
+from fastapi import Request
+from starlette.responses import StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from core.access import Role
+from core.access import Deed, Role
 from core.clock import ManualClock
-from core.errors import ConfigError
-from core.park_file import parse_park
-from service.access import managing
+from core.errors import ConfigError, Retryable
+from core.park_file import load_park, parse_park
+from service import address
+from service.access import Access, managing
 from service.access.passwords import NOBODY, Passwords, checked
 from service.access.throttle import Throttle
 from service.cli import main
@@ -521,8 +529,8 @@ def test_a_token_expires_is_revoked_and_is_kept_nowhere(park: Runtime) -> None:
 
 def test_a_token_in_an_address_is_refused(park: Runtime) -> None:
     token = token_of(park, "read")
-    for address in (f"/api/v1/park?token={token}", f"/?x=%70kw_{token[4:]}", f"/login?next={token}"):
-        answer = visitor(park).get(address, headers=bearer(token))
+    for place in (f"/api/v1/park?token={token}", f"/?x=%70kw_{token[4:]}", f"/login?next={token}"):
+        answer = visitor(park).get(place, headers=bearer(token))
         assert answer.status_code == 400
         assert "Authorization: Bearer" in answer.json()["detail"]
 
@@ -654,6 +662,76 @@ def test_openapi_shows_what_opens_the_service(guest: TestClient) -> None:
     assert described["paths"]["/healthz"]["get"]["security"] == []
 
 
+def test_a_lasting_answer_ends_with_its_session(park: Runtime) -> None:
+    app = make_app(park, SERVICE)
+    access = Access(park.park, park.people, park.clock, SERVICE)
+
+    @app.get("/api/v1/lasting")
+    async def lasting(request: Request) -> StreamingResponse:
+        async def pieces() -> AsyncIterator[str]:
+            yield f"{await access.still(request)} "
+            park.people.set_role("olga", Role.VIEWER)
+            yield f"{await access.still(request)} "
+            park.people.disable("olga", NOW)
+            yield f"{await access.still(request)}"
+
+        return StreamingResponse(pieces())
+
+    client = visitor(park, app=app)
+    signed(client, "olga")
+    assert client.get("/api/v1/lasting").text == "True True False"
+
+
+def test_the_service_over_tls_on_every_address(tmp_path: Path) -> None:
+    """The whole way: a first admin out of a file, a certificate of our own, commands beside it."""
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not on this machine: apt-get install openssl")
+    certificate, key, config = tmp_path / "cert.pem", tmp_path / "key.pem", tmp_path / "PARK.yaml"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=energy.example", "-addext", "subjectAltName=DNS:energy.example,IP:127.0.0.1",
+         "-keyout", key, "-out", certificate], check=True, capture_output=True,
+    )  # fmt: skip
+    (tmp_path / "pw").write_text(PASSWORD, encoding="utf-8")
+    http = ", listen: 0.0.0.0, admin_password_file: pw, tls: {cert_file: cert.pem, key_file: key.pem}"
+    config.write_text(yaml(tmp_path, http), encoding="utf-8")
+    park, root = load_park(config), Path(__file__).parents[2]
+    command = [sys.executable, "-m", "service.cli", "--log-json", "run", str(config)]
+    with (
+        (tmp_path / "log").open("w") as log,
+        requests.Session() as browser,
+        subprocess.Popen(command, cwd=root, stderr=log) as process,
+    ):
+        try:
+            until = time.monotonic() + 60
+            while (found := address.running(park)) is None:
+                assert process.poll() is None, (tmp_path / "log").read_text()
+                assert time.monotonic() < until
+                time.sleep(0.1)
+            assert found.url.startswith("https://127.0.0.1:")
+            assert address.ask(found, "GET", "/api/v1/me").json()["name"] == "parkwatt"
+            with pytest.raises(Retryable, match="does not answer"):
+                address.ask(replace(found, fingerprint="0" * 64), "GET", "/api/v1/me")
+            browser.trust_env, browser.verify = False, str(certificate)
+            assert browser.get(f"{found.url}/api/v1/park", timeout=10).status_code == 401
+            form = {"name": "admin", "password": PASSWORD}
+            forwarded = {"Origin": found.url, "X-Forwarded-For": "203.0.113.9"}
+            answer = browser.post(f"{found.url}/login", data=form, headers=forwarded, timeout=10, allow_redirects=False)
+            assert answer.headers["set-cookie"].startswith("__Host-parkwatt-small=")
+            assert "max-age=31536000" in answer.headers["strict-transport-security"]
+            assert browser.get(f"{found.url}/api/v1/me", timeout=10).json()["name"] == "admin"
+            assert main(["user", str(config), "passwd", "admin", "--password-file", str(tmp_path / "pw")]) == 0
+            assert browser.get(f"{found.url}/api/v1/me", timeout=10).status_code == 401
+            assert browser.get(f"{found.url}/metrics", timeout=10).status_code == 200
+            with closing(AccessTables(park.state)) as tables:
+                said = [(e.deed.action, e.deed.address) for e in tables.audit()]
+            assert said == [("user.password", ""), ("sign-in", "127.0.0.1")]  # nobody trusts that header
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
 # -- the record, and the commands
 
 
@@ -670,8 +748,6 @@ def test_the_record_is_only_added_to(park: Runtime) -> None:
 
 
 def deed(action: str, outcome: str = ""):
-    from core.access import Deed  # noqa: PLC0415
-
     return Deed("olga", "session", "192.0.2.1", action, outcome=outcome)
 
 
