@@ -19,6 +19,7 @@ from store.state import schema
 
 SESSIONS_EACH = 20  # a browser that never keeps its cookie must not fill the disk
 LONGEST_TEXT = 500
+LONGEST_DETAIL = 8000
 
 _PERSON = "p.id, p.name, p.role, p.password, p.created_us, p.disabled_us, p.signed_in_us"
 _TOKEN = "id, name, prefix, scopes, created_us, expires_us, revoked_us, used_us"  # noqa: S105 - names of columns
@@ -185,6 +186,8 @@ class AccessTables:
 
     def _record(self, of: int | None, deed: Deed, at: datetime) -> int:
         detail = None if deed.detail is None else json.dumps(deed.detail, ensure_ascii=False, default=str)
+        if detail and len(detail) > LONGEST_DETAIL:
+            detail = json.dumps({"cut": detail[:LONGEST_DETAIL]}, ensure_ascii=False)
         texts = (deed.who, deed.how, deed.address, deed.action, deed.subject)
         # Outsiders choose some of these, and a lone surrogate cannot be stored.
         safe = [t[:LONGEST_TEXT].encode("utf-8", "replace").decode() for t in texts]

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from fastapi import HTTPException, Request
 
 from core.access import ApiToken, Deed, People, Role, Session
 from core.clock import Clock
+from core.errors import ConfigError, Retryable
 from core.park import Park
 from service.access.origin import Origin, Proxies
 from service.access.passwords import Passwords
@@ -154,7 +156,8 @@ class Access:
 
     def _used(self, token: ApiToken, now: datetime) -> None:
         if token.used_at is None or abs(now - token.used_at) >= USED_EVERY:
-            self.people.token_used(token.id, now)
+            with suppress(Retryable, ConfigError):  # a full disk must not keep anybody from reading
+                self.people.token_used(token.id, now)
 
     def _by_session(self, request: Request, cookie: str) -> Who | None:
         kept = digest(cookie)

@@ -42,7 +42,8 @@ class Doorkeeper:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            return  # there are none: the server answers 403
+            await send({"type": "websocket.close"})  # there are none
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

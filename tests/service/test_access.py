@@ -745,6 +745,9 @@ def test_the_record_is_only_added_to(park: Runtime) -> None:
             with pytest.raises(sqlite3.IntegrityError, match="only added to"):
                 other.execute(statement)
     assert park.people.audit(NOW + timedelta(seconds=1)) == []
+    park.people.begin(Deed("x" * 9000, "session", "", "\ud800", detail={"after": "y" * 90_000}), NOW)
+    kept = park.people.audit(limit=1)[0].deed
+    assert (len(kept.who), kept.action, len(kept.detail["cut"])) == (500, "?", 8000)
 
 
 def deed(action: str, outcome: str = ""):

@@ -106,6 +106,8 @@ def test_what_was_typed_stands_when_the_session_has_ended(people: Runtime, serve
     expect(form.get_by_label("Reason")).to_have_value("CT is 200/5")
     form.get_by_role("button", name="Record and recompute").click()
     expect(section).to_contain_text("#1 Roof", timeout=30_000)
+    expect(section).to_contain_text("Ann")  # not whoever was typed
+    expect(section).not_to_contain_text("Li Wei")
     deed = people.people.audit()[0].deed
     assert (deed.who, deed.action, deed.subject, deed.outcome) == ("Ann", "correction.add", "#1", "done")
 
