@@ -59,11 +59,12 @@ class Doorkeeper:
             log.error("nobody can be identified", extra={"error": str(fault)})  # noqa: TRY400 - an expected fault
             await JSONResponse({"detail": "who you are cannot be looked up now; try again"}, 503)(scope, receive, send)
             return
-        told = _telling(send, visit)
-        if request.method in READING or _is_open(request):
-            await self._app(scope, limited.receive, told)
-        else:
-            await self._recorded(scope, limited.receive, told, visit)
+        watched = self._watched(send, request, visit)
+        with suppress(_EndedError):
+            if request.method in READING or _is_open(request):
+                await self._app(scope, limited.receive, watched)
+            else:
+                await self._recorded(scope, limited.receive, watched, visit)
 
     def _let_in(self, request: Request, visit: Visit) -> None:
         path, access = request.scope["path"], self._access
@@ -79,6 +80,24 @@ class Doorkeeper:
             access.require(request, Role.VIEWER, AREA_PATHS.get(path, ""))
         else:
             access.require(request, Role.OPERATOR, AREA_PATHS.get(path, ""))
+
+    def _watched(self, send: Send, request: Request, visit: Visit) -> Send:
+        """Let the page know that somebody is signed in, for only then it asks who; end a stream with its session."""
+        lasting = False
+
+        async def sending(message: Message) -> None:
+            nonlocal lasting
+            if message["type"] == "http.response.start":
+                headers = list(message.get("headers", ()))
+                lasting = any(n == b"content-type" and v.startswith(b"text/event-stream") for n, v in headers)
+                if visit.who and visit.who.how == "session":
+                    message = {**message, "headers": [*headers, (b"parkwatt-signed-in", b"1")]}
+            elif lasting and not await self._access.still(request):
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                raise _EndedError
+            await send(message)
+
+        return sending
 
     async def _recorded(self, scope: Scope, receive: Receive, send: Send, visit: Visit) -> None:
         people, clock = self._access.people, self._access.clock
@@ -112,6 +131,10 @@ class Doorkeeper:
             await end("failed")
 
 
+class _EndedError(Exception):
+    """Whoever listened may no longer."""
+
+
 class _Limited:
     """A request's body, no longer than allowed and no slower."""
 
@@ -135,19 +158,6 @@ class _Limited:
             raise HTTPException(413, f"a request's body has at most {self._most:,} bytes")
         self._done = not message.get("more_body", False)
         return message
-
-
-def _telling(send: Send, visit: Visit) -> Send:
-    """Let the page know that somebody is signed in: only then it asks who."""
-    if visit.who is None or visit.who.how != "session":
-        return send
-
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), (b"parkwatt-signed-in", b"1")]
-        await send(message)
-
-    return sending
 
 
 def _is_open(request: Request) -> bool:

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from fastapi import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
@@ -28,7 +27,7 @@ from core.clock import ManualClock
 from core.errors import ConfigError, Retryable
 from core.park_file import load_park, parse_park
 from service import address
-from service.access import Access, managing
+from service.access import managing
 from service.access.passwords import NOBODY, Passwords, checked
 from service.access.throttle import Throttle
 from service.cli import main
@@ -662,24 +661,28 @@ def test_openapi_shows_what_opens_the_service(guest: TestClient) -> None:
     assert described["paths"]["/healthz"]["get"]["security"] == []
 
 
-def test_a_lasting_answer_ends_with_its_session(park: Runtime) -> None:
+def test_a_stream_ends_with_its_session(park: Runtime) -> None:
     app = make_app(park, SERVICE)
-    access = Access(park.park, park.people, park.clock, SERVICE)
+    ended = []
 
     @app.get("/api/v1/lasting")
-    async def lasting(request: Request) -> StreamingResponse:
+    async def lasting() -> StreamingResponse:
         async def pieces() -> AsyncIterator[str]:
-            yield f"{await access.still(request)} "
-            park.people.set_role("olga", Role.VIEWER)
-            yield f"{await access.still(request)} "
-            park.people.disable("olga", NOW)
-            yield f"{await access.still(request)}"
+            try:
+                yield "data: 1\n\n"
+                park.people.set_role("olga", Role.VIEWER)
+                yield "data: 2\n\n"
+                park.people.disable("olga", NOW)
+                yield "data: 3\n\n"
+            finally:
+                ended.append(True)
 
-        return StreamingResponse(pieces())
+        return StreamingResponse(pieces(), media_type="text/event-stream")
 
     client = visitor(park, app=app)
     signed(client, "olga")
-    assert client.get("/api/v1/lasting").text == "True True False"
+    assert client.get("/api/v1/lasting").text == "data: 1\n\ndata: 2\n\n"
+    assert ended == [True]
 
 
 def test_the_service_over_tls_on_every_address(tmp_path: Path) -> None:
