@@ -8,11 +8,11 @@ import { spoken } from "./say.js";
 const WORDS = {
   zh: { account: (name) => `账户：${name}`, roles: { viewer: "查看者", operator: "操作员", admin: "管理员" }, out: "退出登录", close: "关闭", signIn: "登录",
     title: "请重新登录", ended: "会话已结束。登录后可继续，已填写的内容仍在。", name: "用户名", password: "密码", wrong: "用户名或密码不正确。",
-    wait: (s) => `尝试次数过多，请在 ${s} 秒后再试。`, gone: "服务没有回应，请稍后再试。", change: "修改密码", old: "当前密码", fresh: "新密码（至少 12 个字符）",
+    wait: (s) => `尝试次数过多，请在 ${s} 秒后再试。`, gone: "服务没有回应，请稍后再试。", change: "修改密码", manage: "用户、令牌与操作记录", silent: "服务没有回应。", old: "当前密码", fresh: "新密码（至少 12 个字符）",
     again: "再次输入新密码", differ: "两次输入的新密码不同。", notRight: "当前密码不正确。", changed: "密码已修改，其他设备上的会话已结束。" },
   en: { account: (name) => `Account: ${name}`, roles: { viewer: "viewer", operator: "operator", admin: "admin" }, out: "Sign out", close: "Close", signIn: "Sign in",
     title: "Sign in again", ended: "Your session has ended. Sign in to go on; what you typed is still here.", name: "User name", password: "Password", wrong: "User name or password is not right.",
-    wait: (s) => `Too many attempts. Try again in ${s} s.`, gone: "The service does not answer. Try again later.", change: "Change password", old: "Current password", fresh: "New password (12 characters or more)",
+    wait: (s) => `Too many attempts. Try again in ${s} s.`, gone: "The service does not answer. Try again later.", change: "Change password", manage: "Users, tokens, record of changes", silent: "The service does not answer.", old: "Current password", fresh: "New password (12 characters or more)",
     again: "New password once more", differ: "The two new passwords differ.", notRight: "The current password is not right.", changed: "The password is changed; sessions on other devices have ended." },
 };
 const words = () => WORDS[spoken()] ?? WORDS.en;
@@ -101,7 +101,23 @@ function account() {
   if (dismissed) return again();
   const fields = [field(words().old, "old", "password", "current-password"), field(words().fresh, "fresh", "password", "new-password"), field(words().again, "again", "password", "new-password")];
   const out = h("button", { type: "button", on: { click: signOut } }, words().out);
-  dialog(me.name, words().roles[me.role] ?? me.role, fields, words().change, changePassword, out);
+  const manage = me.role === "admin" ? h("button", { type: "button", on: { click: () => [box.close(), managing()] } }, words().manage) : null;
+  const box = dialog(me.name, words().roles[me.role] ?? me.role, fields, words().change, changePassword, manage, out);
+}
+
+/** Show the admins' view over the page, whatever view is open. */
+async function managing() {
+  const { draw, load } = await import("./view-access.js");
+  const place = h("div", { class: "managed" });
+  const reload = async () => {
+    const data = await load(null, spoken());
+    place.replaceChildren(...(data ? draw(data, { language: spoken(), reload }) : [h("p", { class: "calm" }, words().silent)]));
+  };
+  const box = h("dialog", { class: "account-box wide", "aria-label": words().manage }, place, h("button", { type: "button", on: { click: () => box.close() } }, words().close));
+  box.addEventListener("close", () => box.remove());
+  await reload();
+  document.body.append(box);
+  box.showModal();
 }
 
 button.addEventListener("click", account);

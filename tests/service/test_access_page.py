@@ -15,6 +15,7 @@ from service.runner import Runtime
 
 pytestmark = pytest.mark.browser
 CHROMIUM = "/usr/bin/chromium"
+expect.set_options(timeout=30_000)  # verifying a password takes a while on a busy machine
 PASSWORD = "correct horse battery"  # noqa: S105
 NEW = "battery staple 马 walks"
 
@@ -165,3 +166,37 @@ def test_a_link_from_another_site_finds_the_session_again(server: str, browse) -
     page.goto("http://mail.example/")
     page.get_by_role("button", name="out").click()
     expect(page.locator("body")).to_contain_text("other sites are refused")
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (360, "dark")])
+def test_an_admin_manages_users_and_reads_the_record(
+    people: Runtime, server: str, browse, tmp_path: Path, width: int, theme: str
+) -> None:
+    page = browse(viewport={"width": width, "height": 900}, color_scheme=theme).new_page()
+    page.goto(f"{server}/login?lang=en")
+    enter(page, "Ann", PASSWORD)
+    page.get_by_role("button", name="Account: Ann").click()
+    page.get_by_role("button", name="Users, tokens, record of changes").click()
+    box = page.get_by_role("dialog", name="Users, tokens, record of changes")
+    box.get_by_label("Name").first.fill("Wei Zhang")
+    box.get_by_label("First password").fill("short")
+    box.get_by_role("button", name="Add user").click()
+    expect(box.get_by_role("alert").first).to_contain_text("at least 12 characters")
+    box.get_by_label("First password").fill(PASSWORD)
+    box.get_by_role("button", name="Add user").click()
+    expect(box.get_by_label("Role: Wei Zhang")).to_have_value("viewer")
+    box.get_by_label("Role: Ann").select_option("viewer")
+    expect(box.get_by_role("alert").first).to_contain_text("last admin")
+    expect(box.get_by_label("Role: Ann")).to_have_value("admin")
+    box.get_by_label("Role: Vera").select_option("operator")
+    expect(box.get_by_role("region", name="Record of changes")).to_contain_text("user.change")
+    box.get_by_role("button", name="Disable: Vera").click()
+    expect(box.get_by_role("button", name="Enable: Vera")).to_be_visible()
+    box.get_by_label("Name").nth(1).fill("grafana")
+    box.get_by_role("button", name="Add token").click()
+    expect(box.get_by_role("alert").nth(1)).to_contain_text("shown this once: pkw_")
+    page.screenshot(path=tmp_path / f"managing-{width}.png")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    vera = people.people.person("vera")
+    assert (vera.role, bool(vera.disabled_at)) == (Role.OPERATOR, True)
+    assert people.people.tokens()[0].scopes == ("read",)
