@@ -111,7 +111,7 @@ async function managing() {
   const place = h("div", { class: "managed" });
   const reload = async () => {
     const data = await load(null, spoken());
-    place.replaceChildren(...(data ? draw(data, { language: spoken(), reload }) : [h("p", { class: "calm" }, words().silent)]));
+    place.replaceChildren(...(data ? draw(data, { language: spoken(), meta: { zone: me.zone }, reload }) : [h("p", { class: "calm" }, words().silent)]));
   };
   const box = h("dialog", { class: "account-box wide", "aria-label": words().manage }, place, h("button", { type: "button", on: { click: () => box.close() } }, words().close));
   box.addEventListener("close", () => box.remove());

@@ -121,7 +121,7 @@ async def _fields(request: Request) -> dict[str, str]:
     return {name: values[-1] for name, values in form.items()}
 
 
-def own_router(access: Access) -> APIRouter:
+def own_router(park: Park, access: Access) -> APIRouter:
     """Build the routes about oneself."""
     router = APIRouter(tags=["access"])
 
@@ -130,7 +130,7 @@ def own_router(access: Access) -> APIRouter:
         who = access.require(request, Role.VIEWER)
         open_here = who.how == "open"
         role = Role.OPERATOR if open_here and access.page_token(request) else who.role
-        return {"name": None if open_here else who.name, "role": role.word, "how": who.how}
+        return {"name": None if open_here else who.name, "role": role.word, "how": who.how, "zone": park.timezone}
 
     @router.post("/me/password", summary="Change one's own password; every other session of one's own ends")
     def own_password(request: Request, given: NewPassword) -> Told:

@@ -52,7 +52,7 @@ def make_app(runtime: Runtime, token: str) -> FastAPI:
     )
     app.include_router(page_router())
     app.include_router(access_router(runtime.park, access))
-    for router in (own_router(access), users_router(access), tokens_router(runtime.park, access)):
+    for router in (own_router(runtime.park, access), users_router(access), tokens_router(runtime.park, access)):
         app.include_router(router, prefix="/api/v1")
     app.include_router(health_router(runtime, access))
     app.include_router(reading_router(runtime, fresh), prefix="/api/v1")

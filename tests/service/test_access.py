@@ -187,7 +187,12 @@ def test_signing_in_gives_a_cookie_that_scripts_and_other_sites_do_not_get(guest
     cookie = answer.headers["set-cookie"]
     assert cookie.startswith("parkwatt-small=")
     assert re.search(r"; HttpOnly; Max-Age=43200; Path=/; SameSite=strict$", cookie)
-    assert guest.get("/api/v1/me").json() == {"name": "olga", "role": "operator", "how": "session"}
+    assert guest.get("/api/v1/me").json() == {
+        "name": "olga",
+        "role": "operator",
+        "how": "session",
+        "zone": "Asia/Shanghai",
+    }
     assert guest.get("/api/v1/park").headers["cache-control"] == "no-store"
 
 
@@ -548,7 +553,7 @@ def test_two_tokens_are_none_and_a_proxy_s_own_password_is_not_ours(park: Runtim
 
 def test_without_users_this_machine_reads_and_others_do_not_change(open_park: Runtime) -> None:
     client = visitor(open_park)
-    assert client.get("/api/v1/me").json() == {"name": None, "role": "operator", "how": "open"}
+    assert client.get("/api/v1/me").json() == {"name": None, "role": "operator", "how": "open", "zone": "Asia/Shanghai"}
     token = client.get("/api/v1/page-token").json()["token"]
     shown = {"X-Parkwatt-Token": token, "Origin": SITE}
     assert client.post("/api/v1/corrections", json={}, headers=shown).status_code == 400

@@ -178,6 +178,7 @@ def test_an_admin_manages_users_and_reads_the_record(
     page.get_by_role("button", name="Account: Ann").click()
     page.get_by_role("button", name="Users, tokens, record of changes").click()
     box = page.get_by_role("dialog", name="Users, tokens, record of changes")
+    expect(box.get_by_role("row", name="Ann").first).to_contain_text("12 Nov 2026, 12:00")  # the park's time
     box.get_by_label("Name").first.fill("Wei Zhang")
     box.get_by_label("First password").fill("short")
     box.get_by_role("button", name="Add user").click()
