@@ -11,11 +11,21 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 
 from core.text import Language, Text
 
@@ -250,12 +260,34 @@ class InfluxStore(Model):
         return self
 
 
+class Tls(Model):
+    """The page's own certificate, where no proxy in front has one."""
+
+    cert_file: Path = Field(description="PEM; the certificate and those it rests on")
+    key_file: Path
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text, strict=False))
+    except ValueError:
+        raise ValueError("is no address and no network (write it like 10.0.0.7 or 172.16.0.0/12)") from None
+
+
 class Http(Model):
-    """Where the page listens."""
+    """Where the page listens, and who may see it."""
 
     listen: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
     hosts: tuple[str, ...] = Field((), description="host names under which the page is asked for, besides `listen`")
+    admin_password_file: Path | None = Field(
+        None, description="the password of the user `admin`, who is made at the start where there are no users"
+    )
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+        (), description="addresses or networks whose X-Forwarded-For and X-Forwarded-Proto count"
+    )
+    tls: Tls | None = None
+    session_hours: float = Field(12.0, gt=0.0, le=24 * 90, description="after so long one signs in again")
 
 
 class Receiver(Model):

@@ -295,5 +295,9 @@ def _anchored(park: Park, folder: Path) -> Park:
     name = "path" if park.store.kind == "embedded" else "password_file"
     store = park.store.model_copy(update={name: at(getattr(park.store, name))})
     rules = park.rules.model_copy(update={"files": tuple(folder / f for f in park.rules.files)})
-    changed = {"mqtt": broker, "store": store, "state": folder / park.state, "rules": rules}
+    tls = park.http.tls and park.http.tls.model_copy(
+        update={n: folder / getattr(park.http.tls, n) for n in ("cert_file", "key_file")}
+    )
+    http = park.http.model_copy(update={"tls": tls, "admin_password_file": at(park.http.admin_password_file)})
+    changed = {"http": http, "mqtt": broker, "store": store, "state": folder / park.state, "rules": rules}
     return park.model_copy(update=changed)

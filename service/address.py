@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import ssl
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 import requests
+from requests.adapters import HTTPAdapter
 
 from core.errors import ConfigError, Retryable
 from core.park import Park
@@ -20,6 +24,7 @@ class Address:
     url: str
     token: str
     pid: int
+    fingerprint: str = ""  # of its certificate, whose name need not be that of this machine
 
 
 def _path(park: Park) -> Path:
@@ -49,19 +54,47 @@ def running(park: Park) -> Address | None:
     return address
 
 
+def fingerprint_of(certificate: Path) -> str:
+    """Return the SHA-256 of the first certificate in a PEM file."""
+    text = certificate.read_text(encoding="ascii", errors="replace")
+    first = text[: text.find("-----END CERTIFICATE-----")] + "-----END CERTIFICATE-----\n"
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first[first.find("-----BEGIN CERTIFICATE-----") :])).hexdigest()
+
+
+class _Pinned(HTTPAdapter):
+    """Believes one certificate: the one that the service's own user left the fingerprint of."""
+
+    def __init__(self, fingerprint: str) -> None:
+        self._fingerprint = fingerprint
+        super().__init__()
+
+    def init_poolmanager(self, *given: Any, **more: Any) -> None:  # Any: as requests has it
+        super().init_poolmanager(*given, **more, assert_fingerprint=self._fingerprint)
+
+
+def _session(address: Address) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False  # no proxy between us and this machine, no other credentials
+    if address.fingerprint:
+        session.verify = False  # instead of it, the fingerprint
+        session.mount("https://", _Pinned(address.fingerprint))
+    return session
+
+
 def ask(
     address: Address, method: str, path: str, json: object = None, timeout_s: float = 600.0, *, stream: bool = False
 ) -> requests.Response:
     """Ask the running service; its refusals become our errors."""
     try:
-        answer = requests.request(
-            method,
-            address.url + path,
-            timeout=timeout_s,
-            headers={"Authorization": f"Bearer {address.token}"},
-            json=json,
-            stream=stream,
-        )
+        with _session(address) as session:
+            answer = session.request(
+                method,
+                address.url + path,
+                timeout=timeout_s,
+                headers={"Authorization": f"Bearer {address.token}"},
+                json=json,
+                stream=stream,
+            )
     except requests.RequestException as error:
         raise Retryable(f"the running service (process {address.pid}) does not answer: {error}") from error
     if answer.ok:

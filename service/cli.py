@@ -16,6 +16,7 @@ from core.park import Park
 from core.park_file import load_park
 from core.text import Language
 from service import commands, correct_command, dashboards_command, draining, exporting, history, logs, memory, serving
+from service.access import commands as access_commands
 
 EXIT_REJECTED, EXIT_CONFIG, EXIT_RETRY, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 2, 75, 70, 130
 
@@ -107,6 +108,9 @@ def _parser() -> argparse.ArgumentParser:
     _with_park(command, lambda a: commands.report(_load(a.park), a.month, a.out))
 
     dashboards_command.add_parser(add("dashboards", help="a park's own Grafana dashboards: build files, or push them"))
+    access_commands.add_user_parser(add("user", help="who may sign in: add, list, change, remove"))
+    access_commands.add_token_parser(add("token", help="tokens for programs: add, list, revoke"))
+    access_commands.add_audit_parser(add("audit", help="who changed what, when and from where"))
 
     correct_command.add_parser(add("correct", help="correct history without touching a reading, or undo that"))
 

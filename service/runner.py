@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from core.access import People
 from core.clock import Clock
 from core.errors import ConfigError, Retryable
 from core.park import Park
@@ -33,6 +34,7 @@ from service import collectors
 from service.lateness import Lateness
 from service.memory import give_back
 from service.watching import AlertCopy, CollectorLog
+from store.access import AccessTables
 from store.opening import open_store
 from store.state import SqliteState
 
@@ -68,6 +70,7 @@ class Runtime:
     clock: Clock
     store: Store
     state: State
+    people: People
     collector: Collector | None = None
     jobs: dict[str, JobHealth] = field(default_factory=dict)
     working: threading.Lock = field(default_factory=threading.Lock)  # one writer of derived series at a time
@@ -107,7 +110,8 @@ def opened(park: Park, clock: Clock, config_text: str, *leases: str) -> Iterator
                 finish(state)
             if leases:
                 state.archive_config(park.digest, config_text, clock.now())
-            yield Runtime(with_templates(park, load_templates()), clock, store, state)
+            with contextlib.closing(AccessTables(park.state)) as people:
+                yield Runtime(with_templates(park, load_templates()), clock, store, state, people)
         finally:
             store.close()
     finally:

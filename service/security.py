@@ -13,12 +13,21 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 HEADERS = {
     # Plotly sets style attributes and draws images it made itself; nothing may come from elsewhere.
     "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    # Not no-referrer: with it a browser sends the form of the login page without an Origin.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), bluetooth=(), "
+    "display-capture=(), browsing-topics=()",
+    # What is read here is somebody's; files of the page say otherwise themselves.
+    "Cache-Control": "no-store",
 }
+# A year, as hstspreload.org asks; other services may answer under the same name's other names, so not for those.
+HSTS = "max-age=31536000"
+OTHER_SITES = frozenset({"cross-site", "same-site"})
 
 Next = Callable[[Request], Awaitable[Response]]
 
@@ -26,8 +35,11 @@ Next = Callable[[Request], Awaitable[Response]]
 class Gate:
     """Checks Host (against DNS rebinding) and Origin (against other sites' pages), and adds security headers."""
 
-    def __init__(self, listen: str, hosts: Iterable[str]) -> None:
+    def __init__(
+        self, listen: str, hosts: Iterable[str], secure: Callable[[Request], bool] = lambda r: r.url.scheme == "https"
+    ) -> None:
         own = (f"[{listen}]" if ":" in listen else listen,)
+        self._secure = secure
         self._names = {name.lower() for name in (*LOOPBACK, *own, *hosts)}
 
     async def __call__(self, request: Request, call_next: Next) -> Response:
@@ -38,7 +50,11 @@ class Gate:
             return PlainTextResponse("Requests from other sites are refused.\n", 403)
         if origin == "null" and request.method not in {"GET", "HEAD"}:
             return PlainTextResponse("Requests without an origin of their own may only read.\n", 403)
+        if request.method not in {"GET", "HEAD"} and request.headers.get("sec-fetch-site") in OTHER_SITES:
+            return PlainTextResponse("Requests from other sites are refused.\n", 403)
         response = await call_next(request)
+        if self._secure(request):
+            response.headers.setdefault("Strict-Transport-Security", HSTS)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response

@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 import threading
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from ingest.collector import Collector
 from ingest.session_memory import place_of
 from ingest.shards import WHOLE, checked_shard
 from service import address
+from service.access import managing
+from service.access.passwords import Passwords
 from service.collectors import WRITE_EVERY_S, write_status
 from service.http import make_app
 from service.memory import give_back
@@ -78,12 +81,17 @@ def _end_loudly(*, broken: bool) -> None:
 def serve_runtime(runtime: Runtime, listener: socket.socket, *, collect: bool) -> None:
     """Serve an opened park on a bound socket until SIGTERM or SIGINT, then end in order."""
     park = runtime.park
+    _let_nobody_in_by_mistake(runtime)
     token = secrets.token_urlsafe(32)
     host, port = listener.getsockname()[:2]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    tls = park.http.tls
+    url = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
     config = uvicorn.Config(
-        make_app(runtime, token), log_config=None, access_log=False, timeout_graceful_shutdown=5, server_header=False
-    )
+        make_app(runtime, token), log_config=None, access_log=False, timeout_graceful_shutdown=5, server_header=False,
+        # Who is a proxy stands in PARK.yaml; uvicorn would believe every program of this machine.
+        proxy_headers=False, ssl_certfile=tls.cert_file if tls else None, ssl_keyfile=tls.key_file if tls else None,
+    )  # fmt: skip
+    _load_certificate(config)
     server = uvicorn.Server(config)
 
     def end(*_: object) -> None:
@@ -98,7 +106,8 @@ def serve_runtime(runtime: Runtime, listener: socket.socket, *, collect: bool) -
         runtime.collector = Collector(park, runtime.store, runtime.state, runtime.clock)
         runtime.collector.start()
     jobs.start()
-    address.announce(park, address.Address(_own_url(url), token, os.getpid()))
+    fingerprint = address.fingerprint_of(tls.cert_file) if tls else ""
+    address.announce(park, address.Address(_own_url(url), token, os.getpid(), fingerprint))
     log.info("serving", extra={"park": park.id, "page": url})
     ended = threading.Event()
     if runtime.collector:
@@ -113,6 +122,24 @@ def serve_runtime(runtime: Runtime, listener: socket.socket, *, collect: bool) -
             runtime.collector.stop()
         jobs.stop()
     _end_loudly(broken=bool(runtime.collector and runtime.collector.broken))
+
+
+def _let_nobody_in_by_mistake(runtime: Runtime) -> None:
+    """Make the first admin where PARK.yaml says so; refuse to serve other machines without users."""
+    park, people = runtime.park, runtime.people
+    if managing.first_admin(people, Passwords(), park.http.admin_password_file, runtime.clock.now()):
+        log.info("made the user admin", extra={"park": park.id})
+    managing.needs_users(park, people)
+
+
+def _load_certificate(config: uvicorn.Config) -> None:
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"http.tls in PARK.yaml: the certificate or its key cannot be used: {error}",
+            "both are PEM files, and the key belongs to the certificate",
+        ) from error
 
 
 def _end_when_broken(collector: Collector, server: uvicorn.Server, ended: threading.Event) -> None:

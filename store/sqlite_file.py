@@ -79,7 +79,7 @@ class SqliteFile:
                 )
             for step in schema[found:]:
                 # executescript would commit first, and two processes may start at once.
-                for statement in filter(str.strip, step.split(";")):
+                for statement in _statements(step):
                     connection.execute(statement)
             if found < len(schema):
                 connection.execute(f"PRAGMA user_version = {len(schema)}")
@@ -113,3 +113,14 @@ class SqliteFile:
             what, hint = _LASTING[code]
             return ConfigError(f"{self.path} {what} ({error})", hint)
         return error
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Cut a script into statements; a trigger holds semicolons of its own."""
+    statement = ""
+    for part in script.split(";"):
+        statement += f"{part};"
+        if sqlite3.complete_statement(statement):
+            if statement.strip(" \n;"):
+                yield statement
+            statement = ""

@@ -43,6 +43,13 @@ _MARK = """
 """
 
 
+def schema() -> list[str]:
+    """Return what brings a state file to version 1, from there to 2, and so on."""
+    own = resources.files("store")
+    steps = re.split(r"^-- version \d+$", own.joinpath("state.sql").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    return [*steps, *(own.joinpath(name).read_text(encoding="utf-8") for name in STEPS)]
+
+
 class SqliteState:
     """Mutable state of one park; implements core.store.State and may be used from any thread.
 
@@ -59,11 +66,7 @@ class SqliteState:
             raise ConfigError(
                 f"the folder of {path} cannot be made: {error}", "check the path under `state`"
             ) from error
-        own = resources.files("store")
-        schema = own.joinpath("state.sql").read_text(encoding="utf-8")
-        steps = re.split(r"^-- version \d+$", schema, flags=re.MULTILINE)[1:]
-        later = [own.joinpath(name).read_text(encoding="utf-8") for name in STEPS]
-        self._file = SqliteFile(path, [*steps, *later])
+        self._file = SqliteFile(path, schema())
 
     def mark_dirty(self, pairs: Iterable[tuple[str, date]]) -> None:
         wanted = sorted(set(pairs), key=itemgetter(1, 0))

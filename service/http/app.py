@@ -12,9 +12,11 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 
 from core.errors import ConfigError, Rejected, Retryable
-from service.access import Access
+from service.access import Access, Doorkeeper
+from service.http.access import access_router, own_router, tokens_router, users_router
 from service.http.answers import AnyJson
 from service.http.corrections import corrections_router
+from service.http.described import describing
 from service.http.health import health_router
 from service.http.page import page_router
 from service.http.reading import Fresh, reading_router
@@ -26,7 +28,7 @@ from service.security import Gate
 
 def make_app(runtime: Runtime, token: str) -> FastAPI:
     """Build the application; `token` is what requests that change something must present."""
-    access = Access(token)
+    access = Access(runtime.park, runtime.people, runtime.clock, token)
     reports = Reports(runtime)
     fresh: Fresh = {}
 
@@ -42,10 +44,17 @@ def make_app(runtime: Runtime, token: str) -> FastAPI:
     app = FastAPI(
         title="Parkwatt", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, default_response_class=AnyJson
     )
+    # The last one stands first in a request's way.
+    app.add_middleware(Doorkeeper, access=access)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
-    app.middleware("http")(Gate(runtime.park.http.listen, runtime.park.http.hosts))
+    app.middleware("http")(
+        Gate(runtime.park.http.listen, runtime.park.http.hosts, lambda request: access.origin(request).secure)
+    )
     app.include_router(page_router())
-    app.include_router(health_router(runtime))
+    app.include_router(access_router(runtime.park, access))
+    for router in (own_router(runtime.park, access), users_router(access), tokens_router(runtime.park, access)):
+        app.include_router(router, prefix="/api/v1")
+    app.include_router(health_router(runtime, access))
     app.include_router(reading_router(runtime, fresh), prefix="/api/v1")
     app.include_router(reports_router(runtime, reports), prefix="/api/v1")
     app.include_router(writing_router(runtime, access), prefix="/api/v1")
@@ -53,6 +62,7 @@ def make_app(runtime: Runtime, token: str) -> FastAPI:
     app.include_router(corrections_router(runtime, access, changed), prefix="/api/v1")
     for kind, status in ((ConfigError, 400), (Rejected, 422), (Retryable, 503)):
         app.add_exception_handler(kind, _told(status))
+    app.openapi = describing(app, access)  # type: ignore[method-assign] # as FastAPI's own documentation has it
     return app
 
 

@@ -11,7 +11,7 @@ from core.corrections import Entry
 from core.text import Language
 from dashboards.views.corrections import correction_view
 from service import corrections
-from service.access import Access, Role
+from service.access import Access, Role, Who
 from service.runner import Runtime
 
 Given = dict[str, Any]  # Any: JSON, checked by core.corrections
@@ -34,16 +34,24 @@ def corrections_router(runtime: Runtime, access: Access, changed: Callable[[], N
 
     @router.post("/corrections", summary="Correct history; answers when every figure has followed")
     def add(request: Request, given: Annotated[Given, Body()], lang: Language = Language.ZH) -> Given:
-        access.require(request, Role.OPERATOR)
+        given = _signed(given, access.require(request, Role.OPERATOR))
+        access.note(request, "correction.add", given.get("point") or given.get("device") or "", after=given)
         entry = corrections.add(runtime, given)
+        access.note(request, "correction.add", f"#{entry.id}")
         changed()
         return told(entry, lang)
 
     @router.post("/corrections/{number}/undo", summary="Take a correction back; it stays on record")
     def undo(request: Request, number: int, given: Annotated[Given, Body()], lang: Language = Language.ZH) -> Given:
-        access.require(request, Role.OPERATOR)
+        given = _signed(given, access.require(request, Role.OPERATOR))
+        access.note(request, "correction.undo", f"#{number}", after=given)
         entry = corrections.undo(runtime, number, given)
         changed()
         return told(entry, lang)
 
     return router
+
+
+def _signed(given: Given, who: Who) -> Given:
+    """Return what was given, in the name of whoever signed in: nobody corrects in another's."""
+    return {**given, "author": who.name} if who.how == "session" else given

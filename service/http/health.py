@@ -1,4 +1,4 @@
-"""/healthz for whoever looks after the service, /metrics for Prometheus."""
+"""/healthz for whoever looks after the service, /metrics for Prometheus; strangers hear whether it is well, not why."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import timedelta
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from service.access import Access, Role
 from service.http.answers import AnyJson
 from service.metrics import ParkMetrics
 from service.runner import Runtime
@@ -14,14 +15,16 @@ from service.runner import Runtime
 STALE_COMPUTE = timedelta(minutes=10)
 
 
-def health_router(runtime: Runtime) -> APIRouter:
+def health_router(runtime: Runtime, access: Access) -> APIRouter:
     """Build the routes."""
     router = APIRouter()
     metrics = ParkMetrics(runtime)
 
     @router.get("/healthz", summary="Is the service well? 200 when it is, 503 when somebody has to look")
-    def healthz() -> Response:
+    def healthz(request: Request) -> Response:
         problems = _problems(runtime)
+        if not access.may(request, Role.VIEWER):
+            return AnyJson({"ok": not problems}, 503 if problems else 200)
         body = {
             "ok": not problems,
             "problems": problems,

@@ -38,7 +38,7 @@ def page_router() -> APIRouter:
     """Build the routes."""
     router = APIRouter(include_in_schema=False)
     web = resources.files("dashboards").joinpath("web")
-    shipped = {item.name for item in web.iterdir() if Path(item.name).suffix in MEDIA}
+    shipped = {item.name for item in web.iterdir() if Path(item.name).suffix in MEDIA} - {"login.html"}
 
     @router.api_route("/", methods=["GET", "HEAD"])
     def index(request: Request) -> Response:

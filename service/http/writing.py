@@ -34,24 +34,28 @@ def writing_router(runtime: Runtime, access: Access) -> APIRouter:
     def bring_in(
         request: Request, files: list[Path], mapping: Path | None = None, dry_run: bool = False
     ) -> dict[str, Any]:  # Any: a JSON document
-        access.require(request, Role.ADMIN)
+        access.require(request, Role.ADMIN, "import")
+        access.note(request, "import.preview" if dry_run else "import", ", ".join(str(f) for f in files))
         known = load_mapping(mapping) if mapping else None
         where = (runtime.park, runtime.store, runtime.state, files, runtime.clock)
         if dry_run:
             return asdict(preview_files(*where, None, known))
         result = import_files(*where, None, known)
         catch_up(runtime)
+        access.note(request, "import", ", ".join(str(f) for f in files), after=asdict(result))
         return asdict(result)
 
     @router.post("/quarantine/replay", summary="Read quarantined messages again")
     def read_again(request: Request, wanted: Replay) -> dict[str, Any]:
         access.require(request, Role.ADMIN)
+        access.note(request, "quarantine.replay", wanted.number or wanted.reason or "all")
         park = runtime.park
         if wanted.digest != park.digest:
             raise ConfigError("the running service was started with another PARK.yaml", "restart it, then replay")
         result = replay(park, runtime.store, runtime.state, runtime.clock, reason=wanted.reason, number=wanted.number)
         if result.readings:
             catch_up(runtime)
+        access.note(request, "quarantine.replay", wanted.number or wanted.reason or "all", after=vars(result))
         return vars(result)
 
     return router
