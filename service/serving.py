@@ -22,6 +22,7 @@ from ingest.shards import WHOLE, checked_shard
 from service import address
 from service.collectors import WRITE_EVERY_S, write_status
 from service.http import make_app
+from service.live import Live
 from service.memory import give_back
 from service.runner import Jobs, Runtime, opened
 
@@ -75,16 +76,34 @@ def _end_loudly(*, broken: bool) -> None:
         raise Retryable("the thread that stores readings has ended; see the log")
 
 
+class Server(uvicorn.Server):
+    """Ends the streams of open pages first, or it would wait for them."""
+
+    def __init__(self, config: uvicorn.Config, live: Live) -> None:
+        super().__init__(config)
+        self._live = live
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End in order."""
+        self._live.close()
+        await super().shutdown(sockets)
+
+
 def serve_runtime(runtime: Runtime, listener: socket.socket, *, collect: bool) -> None:
     """Serve an opened park on a bound socket until SIGTERM or SIGINT, then end in order."""
     park = runtime.park
     token = secrets.token_urlsafe(32)
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    live = Live()
     config = uvicorn.Config(
-        make_app(runtime, token), log_config=None, access_log=False, timeout_graceful_shutdown=5, server_header=False
+        make_app(runtime, token, live),
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+        server_header=False,
     )
-    server = uvicorn.Server(config)
+    server = Server(config, live)
 
     def end(*_: object) -> None:
         server.should_exit = True

@@ -1,0 +1,189 @@
+"""Which panels of a dashboard are drawn for a range, per which period, and for which entities."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from core.errors import Rejected
+from core.park import Park
+from core.quantities import Kind, Period, Scope
+from core.text import Language, Text
+from dashboards.panel import Panel, PanelKind, Series
+from dashboards.views.columns import Columns
+from dashboards.views.spans import BAR_SLOT_DAYS, DAY_DAYS, SLOT_DAYS
+
+WORST = 12  # as many entities are shown unless all are asked for
+WORST_CARPETS = 4
+MONTH_DAYS = 62  # from here on what is declared per month is shown per month
+CARPET_DAYS = 366
+# What a single array or building has of its own, where a filter asks for one.
+OF_ARRAY = ("generation_kwh", "expected_kwh", "energy_performance_index", "performance_ratio", "irradiation_kwh_m2")
+OF_BUILDING = ("load_kwh",)
+PERIOD_WORDS = {
+    Period.SLOT: Text(zh="每 15 分钟", en="per 15 minutes"),
+    Period.DAY: Text(zh="每日", en="per day"),
+    Period.MONTH: Text(zh="每月", en="per month"),
+}
+POWER_WORDS = {
+    Period.SLOT: Text(zh="15 分钟平均功率", en="mean power of 15 minutes"),
+    Period.DAY: Text(zh="日平均功率", en="mean power of the day"),
+    Period.MONTH: Text(zh="月平均功率", en="mean power of the month"),
+}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What of the park is looked at; nothing named means all of it."""
+
+    array: str = ""
+    building: str = ""
+    all: bool = False
+
+    def checked(self, park: Park) -> Filters:
+        """Return itself; raises Rejected where the park has no such thing."""
+        if self.array and self.array not in {a.id for a in park.arrays}:
+            raise Rejected("there is no such array")
+        if self.building and self.building not in {p.id for p in park.points}:
+            raise Rejected("there is no such building")
+        return self
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """One panel as it will be drawn: its series, per which period, and later for which entities."""
+
+    panel: Panel
+    series: tuple[Series, ...]
+    period: Period
+    entities: dict[Series, list[str]] = field(default_factory=dict)
+    more: int = 0  # entities there are besides
+
+    @property
+    def as_declared(self) -> bool:
+        """Whether its own title speaks of the period that is drawn."""
+        ranged = self.panel.kind in {PanelKind.NUMBER, PanelKind.RANKING}
+        return not ranged and all(s.period is self.period for s in self.series)
+
+    def title(self, language: Language) -> str:
+        """What stands above it: its own title where that is true of this range."""
+        if self.as_declared or not self.series:
+            return self.panel.title.say(language)
+        names = list(dict.fromkeys(s.title.say(language) for s in self.series))
+        # "actual" and "expected" mean something only below the panel's own title.
+        if any(s.name for s in self.series):
+            names = list(dict.fromkeys(Text(zh=s.meaning.zh, en=s.meaning.en).say(language) for s in self.series))
+        text = " · ".join(names)
+        text = text[:1].upper() + text[1:]
+        if not any(s.per_entity for s in self.series):
+            return text
+        kind = (
+            Text(zh="各阵列", en="Arrays")
+            if self.series[0].scope is Scope.ARRAY
+            else Text(zh="各用电点", en="Buildings")
+            if self.series[0].quantity == "load_kwh"
+            else Text(zh="各电表", en="Meters")
+        )
+        return f"{kind.say(language)}：{text}" if language is Language.ZH else f"{kind.en}: {text}"
+
+    def note(self, language: Language) -> str:
+        """The line beside the title."""
+        if self.as_declared or self.panel.kind in {PanelKind.NUMBER, PanelKind.RANKING}:
+            return self.panel.note.say(language) if self.as_declared else ""
+        words = POWER_WORDS if any(s.as_power for s in self.series) else PERIOD_WORDS
+        return words[self.period].say(language)
+
+
+def choose(panels: Sequence[Panel], days: int, filters: Filters) -> list[Chosen]:
+    """Return the panels to draw: what a filter leaves, each once."""
+    found: list[Chosen] = []
+    seen: set[object] = set()
+    for panel in panels:
+        series = tuple(s for s in (_filtered(s, filters) for s in panel.series) if s)
+        if panel.kind is not PanelKind.TABLE and not series:
+            continue
+        chosen = Chosen(panel, series, period_of(panel, series, days))
+        same = "line" if panel.kind in {PanelKind.CURVE, PanelKind.BARS} else panel.kind
+        what = tuple((s.scope, s.quantity, s.field, s.as_power) for s in series)
+        key = (same, what, None if panel.kind is PanelKind.NUMBER else chosen.period) if series else panel.id
+        if key not in seen:
+            seen.add(key)
+            found.append(chosen)
+    return found
+
+
+def _filtered(series: Series, filters: Filters) -> Series | None:
+    """Return the series as one entity has it, where one is asked for; None where it has none."""
+    if filters.array:
+        return _scoped(series, Scope.ARRAY, OF_ARRAY)
+    if filters.building:
+        return _scoped(series, Scope.POINT, OF_BUILDING)
+    return series
+
+
+def _scoped(series: Series, scope: Scope, own: tuple[str, ...]) -> Series | None:
+    if series.scope is scope:
+        return series
+    if series.scope is not Scope.PARK or series.quantity not in own:
+        return None
+    return Series(series.period, scope, series.quantity, series.colour, series.name, dashed=series.dashed,
+                  as_power=series.as_power, field=series.field)  # fmt: skip
+
+
+def period_of(panel: Panel, series: Sequence[Series], days: int) -> Period:
+    """Return the period that keeps a range readable: slots for days, days for years, months beyond."""
+    if panel.kind is PanelKind.HEATMAP:
+        return Period.SLOT
+    declared = {s.period for s in series}
+    if panel.kind is PanelKind.TIMELINE or declared == {Period.SLOT}:
+        finest = Period.SLOT if days <= SLOT_DAYS else Period.DAY
+    elif declared == {Period.MONTH}:
+        finest = Period.MONTH if days > MONTH_DAYS else Period.DAY
+    else:
+        plain = all(s.meaning.kind is Kind.AMOUNT and not s.quantity.startswith("plan_") for s in series)
+        short = panel.kind is PanelKind.BARS and plain and days <= BAR_SLOT_DAYS
+        finest = Period.SLOT if short else Period.DAY
+    if finest is Period.DAY and days > DAY_DAYS:
+        return Period.MONTH
+    return finest
+
+
+def entities_of(park: Park, chosen: Chosen, columns: Columns, filters: Filters) -> Chosen:
+    """Settle which entities a panel shows: those that need looking at first, twelve unless all are wanted."""
+    lead = next((s for s in chosen.series if s.per_entity), None)
+    if lead is None:
+        return Chosen(chosen.panel, chosen.series, chosen.period, {s: [park.id] for s in chosen.series})
+    known = _candidates(park, lead, columns, filters)
+    ranked = sorted(known, key=lambda e: _rank(lead, e, columns))
+    limit = WORST_CARPETS if chosen.panel.kind is PanelKind.HEATMAP else WORST
+    shown = ranked if filters.all else ranked[:limit]
+    entities = {s: shown if s.per_entity else [park.id] for s in chosen.series}
+    return Chosen(chosen.panel, chosen.series, chosen.period, entities, len(ranked) - len(shown))
+
+
+def _candidates(park: Park, lead: Series, columns: Columns, filters: Filters) -> list[str]:
+    named = filters.array if lead.scope is Scope.ARRAY else filters.building
+    if named:
+        return [named]
+    expected: list[str] = []
+    if lead.scope is Scope.POINT:
+        role = {"load_kwh": "load", "generation_kwh": "pv"}.get(lead.quantity)
+        expected = [p.id for p in park.by_role(role)] if role else []
+        if lead.field == "coverage":
+            expected = [p.id for p in park.points if p.role != "weather"]
+    known = {a.id for a in park.arrays} if lead.scope is Scope.ARRAY else {p.id for p in park.points}
+    found = [*expected, *columns.entities(lead.scope, lead.quantity)]
+    return [e for e in dict.fromkeys(found) if e in known]
+
+
+def _rank(lead: Series, entity: str, columns: Columns) -> tuple[float, float]:
+    """Sort key: the lowest ratio and the largest amount first; what nothing is known of comes last."""
+    row = columns.total(Period.DAY, (lead.scope, entity, lead.quantity))
+    if lead.field == "coverage":
+        return (0.0, row.coverage)
+    if lead.field == "estimated":
+        return (0.0, -row.estimated)
+    if not math.isfinite(row.value):
+        return (1.0, 0.0)
+    return (0.0, row.value if lead.meaning.kind is Kind.RATIO else -row.value)
