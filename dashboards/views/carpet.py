@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from core.quantities import Period
 from core.timebase import SLOT_HOURS
 from dashboards.panel import Series
 from dashboards.views.choosing import CARPET_DAYS
 from dashboards.views.columns import Columns, Floats, Key
+from dashboards.views.data import LATE_SLOTS
+from dashboards.views.spans import Axis, Grain
 
 Json: TypeAlias = "dict[str, object]"
 
@@ -31,12 +32,20 @@ def carpet(columns: Columns, series: Series, key: Key, zone: ZoneInfo, now: date
     if days > CARPET_DAYS:
         return None
     rows = SLOT_ROWS if days <= FINE_DAYS else HOUR_ROWS
-    axis = columns.axis(Period.SLOT)
+    axis = columns.axis(Grain.SLOT)
     local = pd.DatetimeIndex(pd.to_datetime(axis.edges[:-1], unit="s", utc=True)).tz_convert(zone)
     cell = (np.asarray(local.hour) * 60 + np.asarray(local.minute)) * rows // 1440
-    value = columns.get(Period.SLOT, key).value / (SLOT_HOURS if series.as_power else 1.0)
+    value = columns.get(Grain.SLOT, key).value / (SLOT_HOURS if series.as_power else 1.0)
     cells = _means(value, axis.day_of * rows + cell, days * rows)
-    return {"rows": rows, "cells": _short(cells), "elapsed": int(axis.day_of[max(0, axis.begun(now) - 1)]) + 1}
+    return {"rows": rows, "cells": _short(cells), "elapsed": _begun(axis, cell, rows, now)}
+
+
+def _begun(axis: Axis, cell: np.ndarray, rows: int, now: datetime) -> int:
+    """Return how many cells should be known by now: the newest slots may still be on their way."""
+    last = axis.begun(now) - 1 - LATE_SLOTS
+    if axis.begun(now) == axis.size:
+        return int(axis.day_of[-1] + 1) * rows
+    return int(axis.day_of[last]) * rows + int(cell[last]) + 1 if last >= 0 else 0
 
 
 def _means(value: Floats, at: np.ndarray, size: int) -> Floats:

@@ -12,7 +12,7 @@ from core.quantities import Kind, Period, Scope
 from core.text import Language, Text
 from dashboards.panel import Panel, PanelKind, Series
 from dashboards.views.columns import Columns
-from dashboards.views.spans import BAR_SLOT_DAYS, DAY_DAYS, SLOT_DAYS
+from dashboards.views.spans import BAR_SLOT_DAYS, DAY_DAYS, HOUR_DAYS, SLOT_DAYS, Grain
 
 WORST = 12  # as many entities are shown unless all are asked for
 WORST_CARPETS = 4
@@ -22,14 +22,16 @@ CARPET_DAYS = 366
 OF_ARRAY = ("generation_kwh", "expected_kwh", "energy_performance_index", "performance_ratio", "irradiation_kwh_m2")
 OF_BUILDING = ("load_kwh",)
 PERIOD_WORDS = {
-    Period.SLOT: Text(zh="每 15 分钟", en="per 15 minutes"),
-    Period.DAY: Text(zh="每日", en="per day"),
-    Period.MONTH: Text(zh="每月", en="per month"),
+    Grain.SLOT: Text(zh="每 15 分钟", en="per 15 minutes"),
+    Grain.HOUR: Text(zh="每小时", en="per hour"),
+    Grain.DAY: Text(zh="每日", en="per day"),
+    Grain.MONTH: Text(zh="每月", en="per month"),
 }
 POWER_WORDS = {
-    Period.SLOT: Text(zh="15 分钟平均功率", en="mean power of 15 minutes"),
-    Period.DAY: Text(zh="日平均功率", en="mean power of the day"),
-    Period.MONTH: Text(zh="月平均功率", en="mean power of the month"),
+    Grain.SLOT: Text(zh="15 分钟平均功率", en="mean power of 15 minutes"),
+    Grain.HOUR: Text(zh="小时平均功率", en="mean power of the hour"),
+    Grain.DAY: Text(zh="日平均功率", en="mean power of the day"),
+    Grain.MONTH: Text(zh="月平均功率", en="mean power of the month"),
 }
 
 
@@ -56,7 +58,7 @@ class Chosen:
 
     panel: Panel
     series: tuple[Series, ...]
-    period: Period
+    grain: Grain
     entities: dict[Series, list[str]] = field(default_factory=dict)
     more: int = 0  # entities there are besides
 
@@ -64,7 +66,7 @@ class Chosen:
     def as_declared(self) -> bool:
         """Whether its own title speaks of the period that is drawn."""
         ranged = self.panel.kind in {PanelKind.NUMBER, PanelKind.RANKING}
-        return not ranged and all(s.period is self.period for s in self.series)
+        return not ranged and all(s.period.value == self.grain.value for s in self.series)
 
     def title(self, language: Language) -> str:
         """What stands above it: its own title where that is true of this range."""
@@ -92,7 +94,7 @@ class Chosen:
         if self.as_declared or self.panel.kind in {PanelKind.NUMBER, PanelKind.RANKING}:
             return self.panel.note.say(language) if self.as_declared else ""
         words = POWER_WORDS if any(s.as_power for s in self.series) else PERIOD_WORDS
-        return words[self.period].say(language)
+        return words[self.grain].say(language)
 
 
 def choose(panels: Sequence[Panel], days: int, filters: Filters) -> list[Chosen]:
@@ -103,10 +105,10 @@ def choose(panels: Sequence[Panel], days: int, filters: Filters) -> list[Chosen]
         series = tuple(s for s in (_filtered(s, filters) for s in panel.series) if s)
         if panel.kind is not PanelKind.TABLE and not series:
             continue
-        chosen = Chosen(panel, series, period_of(panel, series, days))
+        chosen = Chosen(panel, series, grain_of(panel, series, days))
         same = "line" if panel.kind in {PanelKind.CURVE, PanelKind.BARS} else panel.kind
         what = tuple((s.scope, s.quantity, s.field, s.as_power) for s in series)
-        key = (same, what, None if panel.kind is PanelKind.NUMBER else chosen.period) if series else panel.id
+        key = (same, what, None if panel.kind is PanelKind.NUMBER else chosen.grain) if series else panel.id
         if key not in seen:
             seen.add(key)
             found.append(chosen)
@@ -131,21 +133,21 @@ def _scoped(series: Series, scope: Scope, own: tuple[str, ...]) -> Series | None
                   as_power=series.as_power, field=series.field)  # fmt: skip
 
 
-def period_of(panel: Panel, series: Sequence[Series], days: int) -> Period:
-    """Return the period that keeps a range readable: slots for days, days for years, months beyond."""
+def grain_of(panel: Panel, series: Sequence[Series], days: int) -> Grain:
+    """Return the grain that keeps a range readable: slots for days, hours for months, days for years."""
     if panel.kind is PanelKind.HEATMAP:
-        return Period.SLOT
+        return Grain.SLOT
     declared = {s.period for s in series}
-    if panel.kind is PanelKind.TIMELINE or declared == {Period.SLOT}:
-        finest = Period.SLOT if days <= SLOT_DAYS else Period.DAY
+    if declared == {Period.SLOT}:
+        finest = Grain.SLOT if days <= SLOT_DAYS else Grain.HOUR if days <= HOUR_DAYS else Grain.DAY
     elif declared == {Period.MONTH}:
-        finest = Period.MONTH if days > MONTH_DAYS else Period.DAY
+        finest = Grain.MONTH if days > MONTH_DAYS else Grain.DAY
     else:
         plain = all(s.meaning.kind is Kind.AMOUNT and not s.quantity.startswith("plan_") for s in series)
         short = panel.kind is PanelKind.BARS and plain and days <= BAR_SLOT_DAYS
-        finest = Period.SLOT if short else Period.DAY
-    if finest is Period.DAY and days > DAY_DAYS:
-        return Period.MONTH
+        finest = Grain.SLOT if short else Grain.DAY
+    if finest is Grain.DAY and days > DAY_DAYS:
+        return Grain.MONTH
     return finest
 
 
@@ -153,13 +155,13 @@ def entities_of(park: Park, chosen: Chosen, columns: Columns, filters: Filters) 
     """Settle which entities a panel shows: those that need looking at first, twelve unless all are wanted."""
     lead = next((s for s in chosen.series if s.per_entity), None)
     if lead is None:
-        return Chosen(chosen.panel, chosen.series, chosen.period, {s: [park.id] for s in chosen.series})
+        return Chosen(chosen.panel, chosen.series, chosen.grain, {s: [park.id] for s in chosen.series})
     known = _candidates(park, lead, columns, filters)
     ranked = sorted(known, key=lambda e: _rank(lead, e, columns))
     limit = WORST_CARPETS if chosen.panel.kind is PanelKind.HEATMAP else WORST
     shown = ranked if filters.all else ranked[:limit]
     entities = {s: shown if s.per_entity else [park.id] for s in chosen.series}
-    return Chosen(chosen.panel, chosen.series, chosen.period, entities, len(ranked) - len(shown))
+    return Chosen(chosen.panel, chosen.series, chosen.grain, entities, len(ranked) - len(shown))
 
 
 def _candidates(park: Park, lead: Series, columns: Columns, filters: Filters) -> list[str]:
@@ -179,7 +181,7 @@ def _candidates(park: Park, lead: Series, columns: Columns, filters: Filters) ->
 
 def _rank(lead: Series, entity: str, columns: Columns) -> tuple[float, float]:
     """Sort key: the lowest ratio and the largest amount first; what nothing is known of comes last."""
-    row = columns.total(Period.DAY, (lead.scope, entity, lead.quantity))
+    row = columns.total(Grain.DAY, (lead.scope, entity, lead.quantity))
     if lead.field == "coverage":
         return (0.0, row.coverage)
     if lead.field == "estimated":

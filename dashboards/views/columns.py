@@ -17,7 +17,7 @@ from core.quantities import Aggregation, Kind, Period, Scope, quantity
 from core.store import Store
 from core.timebase import day_of, month_bounds
 from dashboards.views.data import Row
-from dashboards.views.spans import Axis, Span, axis_of
+from dashboards.views.spans import Axis, Grain, Span, axis_of
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -59,8 +59,8 @@ class Columns:
     def __init__(self, park: Park, store: Store, span: Span, now: datetime) -> None:
         self._park, self._store, self._now = park, store, now
         self.span = span
-        self._axes: dict[Period, Axis] = {}
-        self._found: dict[Period, dict[Key, Column]] = {Period.SLOT: {}, Period.DAY: {}, Period.MONTH: {}}
+        self._axes: dict[Grain, Axis] = {}
+        self._found: dict[Grain, dict[Key, Column]] = {g: {} for g in Grain}
         self._months: dict[Key, Row] = {}
 
     @property
@@ -68,62 +68,64 @@ class Columns:
         """Whose they are."""
         return self._park.id
 
-    def axis(self, period: Period) -> Axis:
+    def axis(self, grain: Grain) -> Axis:
         """Return the axis of one period length."""
-        if period not in self._axes:
-            self._axes[period] = axis_of(self.span, period, self._park.zone)
-        return self._axes[period]
+        if grain not in self._axes:
+            self._axes[grain] = axis_of(self.span, grain, self._park.zone)
+        return self._axes[grain]
 
     def load(
-        self, period: Period, scope: Scope, quantities: Iterable[str], entities: Sequence[str] | None = None
+        self, grain: Grain, scope: Scope, quantities: Iterable[str], entities: Sequence[str] | None = None
     ) -> None:
         """Read slots or days."""
         names = sorted(set(quantities))
         if not names or (entities is not None and not entities):
             return
         start, end = self.span.bounds(self._park.zone)
+        period = Period.SLOT if grain is Grain.SLOT else Period.DAY
         frame = self._store.slots(period, start, end, scope=scope.value, entities=entities, quantities=names)
-        self._found[period].update(_columns(frame, scope, self.axis(period)))
+        self._found[grain].update(_columns(frame, scope, self.axis(grain)))
         month = self._calendar_month
-        if period is Period.DAY and month is not None:
+        if grain is Grain.DAY and month is not None:
             rows = self._store.slots(Period.MONTH, *month, scope=scope.value, entities=entities, quantities=names)
             for entity, name, *row in zip(
                 *(rows[c].tolist() for c in ("entity", "quantity", "value", "coverage", "estimated")), strict=True
             ):
                 self._months[scope, entity, name] = Row(*row)
 
-    def get(self, period: Period, key: Key) -> Column:
-        """Return one series; months are made from days."""
-        if period is not Period.MONTH:
-            return self._found[period].get(key) or nothing(self.axis(period).size)
-        if key not in self._found[period]:
-            self._found[period][key] = self._by_month(key)
-        return self._found[period][key]
+    def get(self, grain: Grain, key: Key) -> Column:
+        """Return one series; hours are made from slots, months from days."""
+        found = self._found[grain]
+        if key not in found and grain.stored is grain:
+            return nothing(self.axis(grain).size)
+        if key not in found:
+            found[key] = self._by_hour(key) if grain is Grain.HOUR else self._by_month(key)
+        return found[key]
 
     def entities(self, scope: Scope, name: str) -> list[str]:
         """Return every entity that has anything by day."""
-        return [e for s, e, q in self._found[Period.DAY] if s is scope and q == name]
+        return [e for s, e, q in self._found[Grain.DAY] if s is scope and q == name]
 
-    def total(self, period: Period, key: Key, where: Bools | None = None) -> Row:
+    def total(self, grain: Grain, key: Key, where: Bools | None = None) -> Row:
         """Return what a series comes to over the range, or over some points of it, with its coverage so far."""
         if where is None and key in self._months:
             return self._months[key]
-        if quantity(key[2]).kind is Kind.RATIO and period is Period.SLOT:
-            period = Period.DAY
-        axis = self.axis(period)
+        if where is None:
+            grain = Grain.DAY if quantity(key[2]).kind is Kind.RATIO else grain.stored
+        axis = self.axis(grain)
         begun = np.arange(axis.size) < axis.begun(self._now)
         among = begun if where is None else begun & where
-        return _total(self.get(period, key), self._weights(period, key), key[2], among)
+        return _total(self.get(grain, key), self._weights(grain, key), key[2], among)
 
-    def running(self, period: Period) -> int | None:
+    def running(self, grain: Grain) -> int | None:
         """Return the number of the point that has begun and not ended; None where there is none."""
-        axis = self.axis(period)
+        axis = self.axis(grain)
         at = axis.begun(self._now) - 1
         return at if at >= 0 and axis.edges[at + 1] > self._now.timestamp() else None
 
-    def now_begun(self, period: Period) -> int:
+    def now_begun(self, grain: Grain) -> int:
         """Return how many points have begun by now."""
-        return self.axis(period).begun(self._now)
+        return self.axis(grain).begun(self._now)
 
     @property
     def _calendar_month(self) -> tuple[datetime, datetime] | None:
@@ -136,14 +138,26 @@ class Columns:
             return None
         return month_bounds(first.year, first.month, self._park.zone)
 
-    def _weights(self, period: Period, key: Key) -> Floats | None:
+    def _weights(self, grain: Grain, key: Key) -> Floats | None:
         weight = WEIGHT_OF.get(key[2])
-        return self.get(period, (key[0], key[1], weight)).value if weight else None
+        return self.get(grain, (key[0], key[1], weight)).value if weight else None
+
+    def _by_hour(self, key: Key) -> Column:
+        slots, axis = self.get(Grain.SLOT, key), self.axis(Grain.HOUR)
+        firsts = np.searchsorted(self.axis(Grain.SLOT).edges[:-1], axis.edges[:-1])
+        count = np.diff(np.append(firsts, len(slots.value)))
+        known = np.add.reduceat(slots.known.astype(float), firsts)
+        total = np.add.reduceat(np.where(slots.known, slots.value, 0.0), firsts)
+        adds_up = quantity(key[2]).aggregation is Aggregation.SUM
+        with np.errstate(invalid="ignore", divide="ignore"):
+            value = np.where(known > 0, total if adds_up else total / known, np.nan)
+        shares = [np.add.reduceat(s, firsts) / count for s in (slots.coverage, slots.estimated)]
+        return Column(value, shares[0], shares[1])
 
     def _by_month(self, key: Key) -> Column:
-        days, axis = self.get(Period.DAY, key), self.axis(Period.MONTH)
-        weights = self._weights(Period.DAY, key)
-        begun = np.arange(len(days.value)) < self.now_begun(Period.DAY)
+        days, axis = self.get(Grain.DAY, key), self.axis(Grain.MONTH)
+        weights = self._weights(Grain.DAY, key)
+        begun = np.arange(len(days.value)) < self.now_begun(Grain.DAY)
         month_of_day = np.searchsorted(axis.day_of, np.arange(len(days.value)), "right") - 1
         rows = [_total(days, weights, key[2], begun & (month_of_day == n)) for n in range(axis.size)]
         return Column(*(np.array([r[i] for r in rows]) for i in range(3)))

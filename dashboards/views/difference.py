@@ -6,17 +6,17 @@ from typing import TypeAlias
 
 import numpy as np
 
-from core.quantities import Kind, Period, quantity
+from core.quantities import Kind, quantity
 from core.text import Language, Text
 from dashboards.panel import Series
 from dashboards.views import figures
 from dashboards.views.columns import Bools, Columns, Key
-from dashboards.views.spans import span_text
+from dashboards.views.data import LATE_SLOTS
+from dashboards.views.spans import Grain, span_text
 
 Json: TypeAlias = "dict[str, object]"
 
 TOO_FEW = 0.5  # where less than half can be compared, nothing is said
-LATE_SLOTS = 2  # the newest slots may still be on their way
 MOST_PERCENT = 1000  # beyond it a percentage says nothing
 
 
@@ -50,14 +50,14 @@ def _direction(gap: float, unit: str, language: Language) -> str:
     return "up" if gap > 0 else "down" if gap < 0 else "flat"
 
 
-def _both(ours: Columns, theirs: Columns, key: Key) -> tuple[Period, int, int, float, float]:
+def _both(ours: Columns, theirs: Columns, key: Key) -> tuple[Grain, int, int, float, float]:
     """Return how many whole days both sides know, of how many, and what each comes to over them.
 
     Of a day that has only begun it is slots.
     """
-    running = ours.running(Period.DAY)
+    running = ours.running(Grain.DAY)
     young = running == 0 and quantity(key[2]).kind is Kind.AMOUNT
-    step = Period.SLOT if young else Period.DAY
+    step = Grain.SLOT if young else Grain.DAY
     known = [_aligned_known(ours, theirs, step, key), ours.get(step, key).known]
     ended = ours.now_begun(step) - (ours.running(step) is not None)
     both = known[0] & known[1] & (np.arange(len(known[1])) < ended)
@@ -72,7 +72,7 @@ def _both(ours: Columns, theirs: Columns, key: Key) -> tuple[Period, int, int, f
     return step, int(both.sum()), int(min(ended, size)), totals[0], totals[1]
 
 
-def _aligned_known(ours: Columns, theirs: Columns, step: Period, key: Key) -> Bools:
+def _aligned_known(ours: Columns, theirs: Columns, step: Grain, key: Key) -> Bools:
     known = theirs.get(step, key).known
     result = np.zeros(ours.axis(step).size, dtype=np.bool_)
     count = min(len(known), len(result))
@@ -100,8 +100,8 @@ def _words(series: Series, gap: float, percent: str, against: str, language: Lan
     return f"{size} {more} than {against}{percent}"
 
 
-def _partly(step: Period, count: int, wanted: int, language: Language) -> str:
-    if step is Period.SLOT:
+def _partly(step: Grain, count: int, wanted: int, language: Language) -> str:
+    if step is Grain.SLOT:
         return Text(zh="（同一时刻）", en=", by the same time").say(language)
     if count == wanted:
         days = "day" if count == 1 else "days"

@@ -11,7 +11,7 @@ import numpy as np
 
 from core.errors import Rejected
 from core.park import Park
-from core.quantities import Kind, Period, Scope
+from core.quantities import Kind, Scope
 from core.store import AlertRecord, Store
 from core.text import Language
 from core.timebase import SLOT_HOURS
@@ -23,13 +23,12 @@ from dashboards.views import difference, figures, happenings, words
 from dashboards.views.carpet import carpet
 from dashboards.views.choosing import CARPET_DAYS, Chosen, Filters, choose, entities_of
 from dashboards.views.columns import WEIGHT_OF, Column, Columns, Floats, Key
-from dashboards.views.data import Row
+from dashboards.views.data import LATE_SLOTS, Row
 from dashboards.views.quality import entity_name
-from dashboards.views.spans import Axis, Compare, Span, before, checked, span_text
+from dashboards.views.spans import Axis, Compare, Grain, Span, before, checked, span_text
 
 Json: TypeAlias = "dict[str, object]"
 
-LATE_SLOTS = 2  # the newest slots may still be on their way: not yet a gap
 EVERYTHING = Filters()
 DIGITS = 4  # Wh of a slot, and a hundredth of a percent
 
@@ -93,7 +92,7 @@ def dashboard_view(
         "range": _range(sight, span),
         "compare": _range(sight, other) | {"by": question.compare.value} if other else None,
         "filter": _filter(sight),
-        "axes": {p.value: _axis(sight, p) for p in _periods(chosen)},
+        "axes": {g.value: _axis(sight, g) for g in _grains(chosen)},
         "panels": panels,
         "colours": {name: {"light": c.light, "dark": c.dark} for name, c in COLOURS.items()},
     }
@@ -127,7 +126,7 @@ def _load_days(columns: Columns, chosen: Sequence[Chosen]) -> None:
         wanted.setdefault(series.scope, set()).update(names)
     for scope, names in wanted.items():
         entities = [columns.park_id] if scope is Scope.PARK else None
-        columns.load(Period.DAY, scope, names, entities)
+        columns.load(Grain.DAY, scope, names, entities)
 
 
 def _load_slots(columns: Columns, chosen: Sequence[Chosen]) -> None:
@@ -141,40 +140,42 @@ def _load_slots(columns: Columns, chosen: Sequence[Chosen]) -> None:
             names.add(series.quantity)
             entities.update(one.entities.get(series, ()))
     for scope, (names, entities) in wanted.items():
-        columns.load(Period.SLOT, scope, names, sorted(entities))
+        columns.load(Grain.SLOT, scope, names, sorted(entities))
 
 
 def _needs_slots(one: Chosen, span: Span) -> bool:
     """Whether slots are drawn; of a single day the others need them too, to compare what there is of it by now."""
     if one.panel.kind is PanelKind.HEATMAP:
         return span.length <= CARPET_DAYS
-    return one.period is Period.SLOT or span.length == 1
+    return one.grain.stored is Grain.SLOT or span.length == 1
 
 
 def _worth_drawing(one: Chosen, columns: Columns) -> bool:
     """Whether there is anything to draw: a number nobody has computed is absent, not a dash."""
     if one.panel.kind is PanelKind.NUMBER:
         keys = [(s.scope, e, s.quantity) for s in one.series for e in one.entities.get(s, ())]
-        return any(columns.total(Period.DAY, key).known for key in keys)
+        return any(columns.total(Grain.DAY, key).known for key in keys)
     return not one.series or any(one.entities.get(s) for s in one.series)
 
 
-def _periods(chosen: Iterable[Chosen]) -> list[Period]:
+def _grains(chosen: Iterable[Chosen]) -> list[Grain]:
     drawn = {PanelKind.CURVE, PanelKind.BARS, PanelKind.STRIP, PanelKind.TIMELINE}
-    return sorted({c.period for c in chosen if c.panel.kind in drawn})
+    carpets = {Grain.DAY} if any(c.panel.kind is PanelKind.HEATMAP for c in chosen) else set()
+    return sorted({c.grain for c in chosen if c.panel.kind in drawn} | carpets)
 
 
-def _axis(sight: Sight, period: Period) -> Json:
+def _axis(sight: Sight, grain: Grain) -> Json:
     """Where values stand: seconds since 1970; `elapsed` points should be known, `begins` is the first with data."""
-    axis = sight.columns.axis(period)
+    axis = sight.columns.axis(grain)
     begun = axis.begun(sight.now)
-    late = LATE_SLOTS if period is Period.SLOT and 0 < begun < axis.size else 0
+    newest = LATE_SLOTS if grain is Grain.SLOT else 1 if grain is Grain.HOUR else 0
+    late = min(begun, newest) if begun < axis.size else 0
     return {
         "starts": axis.edges[:-1].tolist(),
         "end": int(axis.edges[-1]),
         "elapsed": begun - late,
         "begins": int(np.searchsorted(axis.edges[1:], sight.began, "right")) if np.isfinite(sight.began) else axis.size,
-        "running": sight.columns.running(period),
+        "running": sight.columns.running(grain),
     }
 
 
@@ -191,7 +192,7 @@ def _panel(sight: Sight, chosen: Chosen, alerts: Sequence[AlertRecord], say: Ale
         "note": chosen.note(sight.language),
         "unit": unit,
         "width": panel.width,
-        "period": chosen.period.value,
+        "period": chosen.grain.value,
         "per_entity": any(s.per_entity for s in chosen.series),
         "from_zero": panel.from_zero,
         "green": panel.green,
@@ -216,13 +217,14 @@ def _export(sight: Sight, chosen: Chosen) -> Json:
     first = chosen.series[0]
     names = dict.fromkeys(s.quantity for s in chosen.series if s.scope is first.scope)
     entity = sight.filters.array or sight.filters.building or None
-    return {"series": ",".join(names), "scope": first.scope.value, "period": chosen.period.value, "entity": entity}
+    period = "month" if chosen.grain is Grain.MONTH else chosen.grain.stored.value
+    return {"series": ",".join(names), "scope": first.scope.value, "period": period, "entity": entity}
 
 
 def _series(sight: Sight, chosen: Chosen, series: Series, entity: str) -> Json:
     key: Key = (series.scope, entity, series.quantity)
     numbers = chosen.panel.kind in {PanelKind.NUMBER, PanelKind.RANKING}
-    total = _shown_total(series, sight.columns.total(chosen.period, key))
+    total = _shown_total(series, sight.columns.total(chosen.grain, key))
     told: Json = {
         "quantity": series.quantity,
         "scope": series.scope.value,
@@ -237,46 +239,52 @@ def _series(sight: Sight, chosen: Chosen, series: Series, entity: str) -> Json:
         told["difference"] = difference.of(sight.columns, sight.earlier, series, key, sight.language)
     if numbers:
         return told
-    told |= _points(sight.columns, chosen.period, series, key, sight.now)
+    told |= _points(sight.columns, chosen.grain, series, key, sight.now)
     if sight.earlier:
-        shown = _values(sight.earlier, chosen.period, series, key, sight.now)
-        told["before"] = _aligned(shown, sight.earlier.axis(chosen.period), sight.columns.axis(chosen.period))
+        shown = _values(sight.earlier, chosen.grain, series, key, sight.now)
+        told["before"] = _aligned(shown, sight.earlier.axis(chosen.grain), sight.columns.axis(chosen.grain))
     return told
 
 
-def _points(columns: Columns, period: Period, series: Series, key: Key, now: datetime) -> Json:
-    column = columns.get(period, key)
+def _points(columns: Columns, grain: Grain, series: Series, key: Key, now: datetime) -> Json:
+    column = columns.get(grain, key)
     return {
-        "values": _plain(_values(columns, period, series, key, now)),
+        "values": _plain(_values(columns, grain, series, key, now)),
         "coverage": _compact(column.coverage),
         "estimated": _compact(column.estimated),
     }
 
 
-def _values(columns: Columns, period: Period, series: Series, key: Key, now: datetime) -> Floats:
-    column = columns.get(period, key)
+def _values(columns: Columns, grain: Grain, series: Series, key: Key, now: datetime) -> Floats:
+    column = columns.get(grain, key)
     if series.field == "coverage":
-        begun = np.arange(len(column.value)) < columns.now_begun(period)
+        begun = np.arange(len(column.value)) < columns.now_begun(grain)
         return np.where(begun, column.coverage, np.nan)
     if series.field == "estimated":
         return np.where(column.coverage + column.estimated > 0, column.estimated, np.nan)
     if not series.as_power:
         return column.value
-    return column.value / _hours(columns, period, now, column)
+    return column.value / _hours(columns, grain, now, column)
 
 
-def _hours(columns: Columns, period: Period, now: datetime, column: Column) -> Floats:
+def _hours(columns: Columns, grain: Grain, now: datetime, column: Column) -> Floats:
     """How long the energy of every point took: what is not known of a day took no time."""
-    if period is Period.SLOT:
+    if grain is Grain.SLOT:
         return np.full(len(column.value), SLOT_HOURS)
-    hours = columns.axis(period).hours(now) * np.clip(column.coverage + column.estimated, 0.0, 1.0)
+    known = np.clip(column.coverage + column.estimated, 0.0, 1.0)
+    if grain is Grain.HOUR:
+        return np.where(known > 0, known, np.nan)
+    hours = columns.axis(grain).hours(now) * known
+    running = columns.running(grain)
+    if running is not None:
+        hours[running] = np.nan  # the mean of a morning is no day's mean
     return np.where(hours > 0, hours, np.nan)
 
 
 def _aligned(values: Floats, theirs: Axis, ours: Axis) -> list[float | None]:
     """Set earlier values on our axis: day on day, and within a day slot on slot."""
     result = np.full(ours.size, np.nan)
-    if ours.period is Period.MONTH:
+    if ours.grain is Grain.MONTH:
         count = min(ours.size, theirs.size)
         result[:count] = values[:count]
         return _plain(result)
@@ -331,10 +339,11 @@ def _carpets(sight: Sight, chosen: Chosen) -> list[Json]:
         for entity in chosen.entities.get(series, ()):
             key: Key = (series.scope, entity, series.quantity)
             name = entity_name(sight.park, entity).say(sight.language)
-            total = figures.write(sight.columns.total(Period.DAY, key).value, series.meaning.unit, series.quantity)
+            total = figures.write(sight.columns.total(Grain.DAY, key).value, series.meaning.unit, series.quantity)
             drawn = carpet(sight.columns, series, key, sight.park.zone, sight.now)
             if drawn is not None:
-                found.append({"entity": entity, "entity_name": name, "colour": series.colour, "text": total, **drawn})
+                told: Json = {"entity": entity, "entity_name": name, "scope": series.scope.value}
+                found.append(told | {"colour": series.colour, "text": total} | drawn)
     return found
 
 

@@ -12,16 +12,31 @@ import numpy.typing as npt
 
 from core.errors import Rejected
 from core.park import FIRST_YEAR, LAST_YEAR
-from core.quantities import Period
 from core.text import MONTHS_EN, Language
 from core.timebase import SLOT, day_bounds
 
+HOUR_S = 3600
 MAX_DAYS = 3660  # ten years
 SLOT_DAYS = 15  # up to here a curve shows every slot: 1,440 points
+HOUR_DAYS = 62  # up to here every hour: 1,488 points
 BAR_SLOT_DAYS = 2  # up to here bars stand for slots
 DAY_DAYS = 1098  # up to here one point per day, then one per month
 
 Ints = npt.NDArray[np.int64]
+
+
+class Grain(StrEnum):
+    """How long a drawn point lasts. Slots and days are stored; hours are made from slots, months of a range from days."""
+
+    SLOT = "slot"
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+
+    @property
+    def stored(self) -> Grain:
+        """What it is read from."""
+        return Grain.SLOT if self in {Grain.SLOT, Grain.HOUR} else Grain.DAY
 
 
 class Compare(StrEnum):
@@ -122,7 +137,7 @@ class Axis:
     `day_of` says for every point which day of the range it belongs to; a month takes the number of its first.
     """
 
-    period: Period
+    grain: Grain
     edges: Ints
     day_of: Ints
 
@@ -141,18 +156,18 @@ class Axis:
         return np.maximum((ends - self.edges[:-1]) / 3600.0, 0.0)
 
 
-def axis_of(span: Span, period: Period, zone: ZoneInfo) -> Axis:
-    """Return the axis of a range: every slot, day or (cut to the range) month of it."""
+def axis_of(span: Span, grain: Grain, zone: ZoneInfo) -> Axis:
+    """Return the axis of a range: every slot, hour, day or (cut to the range) month of it."""
     days = np.array([_seconds(day_bounds(d, zone)[0]) for d in [*span.days, span.last + timedelta(days=1)]])
     numbers = np.arange(span.length)
-    if period is Period.DAY:
-        return Axis(period, days, numbers)
-    if period is Period.MONTH:
+    if grain is Grain.DAY:
+        return Axis(grain, days, numbers)
+    if grain is Grain.MONTH:
         firsts = np.array([n for n, d in enumerate(span.days) if d.day == 1 or n == 0])
-        return Axis(period, np.append(days[firsts], days[-1]), firsts)
-    step = int(SLOT.total_seconds())
-    edges = np.arange(days[0], days[-1] + step, step)
-    return Axis(period, edges, np.searchsorted(days, edges[:-1], "right") - 1)
+        return Axis(grain, np.append(days[firsts], days[-1]), firsts)
+    step = HOUR_S if grain is Grain.HOUR else int(SLOT.total_seconds())
+    edges = np.append(np.arange(days[0], days[-1], step), days[-1])
+    return Axis(grain, edges, np.searchsorted(days, edges[:-1], "right") - 1)
 
 
 def instant_of(seconds: int) -> datetime:
