@@ -1,7 +1,8 @@
-"""The two tables everything meets in, as pandas frames with fixed columns.
+"""The tables everything meets in, as pandas frames with fixed columns.
 
 READINGS: one row per value a device sent.
 SLOTS: one row per value of a slot, day or month.
+ALERTS: one row per alert that fired, for those who see nothing but the store.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import pandas as pd
 READING_COLUMNS = ("time", "device", "quantity", "channel", "value", "received_at", "flags")
 READING_KEY = ("device", "quantity", "channel", "time")
 SLOT_COLUMNS = ("start", "scope", "entity", "quantity", "value", "coverage", "estimated", "reasons")
+ALERT_COLUMNS = ("start", "rule", "entity", "severity", "until", "title_zh", "title_en")
+ALERT_KEY = ("rule", "entity", "start")
 SLOT_KEY = ("scope", "entity", "quantity", "start")
 
 TIME_DTYPE = "datetime64[us, UTC]"
@@ -37,6 +40,15 @@ _SLOT_DTYPES = {
     "coverage": "float64",
     "estimated": "float64",
     "reasons": "object",
+}
+_ALERT_DTYPES = {
+    "start": TIME_DTYPE,
+    "rule": "object",
+    "entity": "object",
+    "severity": "float64",
+    "until": TIME_DTYPE,
+    "title_zh": "object",
+    "title_en": "object",
 }
 
 
@@ -68,6 +80,19 @@ def slots_frame(columns: dict[str, object] | pd.DataFrame | None = None) -> pd.D
     `estimated` the share that was filled; both in [0, 1]. `reasons` holds sorted reason codes, space-separated.
     """
     return _frame(columns, SLOT_COLUMNS, _SLOT_DTYPES)
+
+
+def alerts_frame(columns: dict[str, object] | pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return an alerts frame with exactly ALERT_COLUMNS and their types; empty without argument.
+
+    `start` is when the condition began, `until` when the alert was resolved, NaT while it stands. `severity` is 1 for a
+    notice, 2 for a warning, 3 for a critical alert. The titles are what people read, in both languages.
+    """
+    if columns is not None:
+        columns = pd.DataFrame(columns)
+        # A column of nothing but NaT has no time zone.
+        columns = columns.assign(until=pd.to_datetime(columns["until"], utc=True))
+    return _frame(columns, ALERT_COLUMNS, _ALERT_DTYPES)
 
 
 def instant(value: object) -> datetime:

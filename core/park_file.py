@@ -263,7 +263,7 @@ def _shards(park: Park) -> Iterator[Problem]:
             held.setdefault(device, name)
     if park.mqtt.shards and park.store.kind == "embedded":
         reason = "the embedded store belongs to one process, so there is one collector"
-        yield Problem("mqtt.shards", reason, "remove them, or use a store of kind influx")
+        yield Problem("mqtt.shards", reason, "remove them, or give store.url of an InfluxDB")
 
 
 def _overlap(elements: tuple[Dated, ...], path: str) -> Iterator[Problem]:

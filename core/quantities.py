@@ -138,10 +138,25 @@ DERIVED: dict[str, Quantity] = {
     )
 }
 
+# How well the park is watched: written per slot by `serve` itself, never part of a balance or report.
+WATCHED: dict[str, Quantity] = {
+    q.name: q
+    for q in (
+        _gauge("open_alerts", "count", "未解除告警", "open alerts", 0.0, 1e6),  # park: firing at the slot's end
+        _gauge("alert_level", "level", "告警级别", "alert level", 0.0, 3.0),  # any scope: the highest in it, 0 none
+        _gauge("collector_connected", "1", "采集在线率", "collector connected", 0.0, 1.0),  # park: share of the slot
+        _amount("telegrams", "count", "收到报文", "messages received"),  # park
+        _gauge(
+            "quarantined", "count", "隔离区待处理报文", "messages in quarantine", 0.0, 1e9
+        ),  # park: at the slot's end
+        _gauge("lateness_s", "s", "数据延迟", "delay of data", 0.0, 1e9),  # point: the longest from device to receipt
+    )
+}
+
 
 def quantity(name: str) -> Quantity:
-    """Return the row called `name`, whether devices send it or models derive it."""
-    found = READING.get(name) or DERIVED.get(name)
+    """Return the row called `name`, whether devices send it, models derive it or `serve` writes it."""
+    found = READING.get(name) or DERIVED.get(name) or WATCHED.get(name)
     if found is None:
         raise KeyError(f"no quantity is called {name!r}")
     return found

@@ -89,6 +89,18 @@ class Store(Protocol):
         """Return replaced values: SLOT_COLUMNS plus `period` and `replaced_at`."""
         ...
 
+    def replace_alerts(self, start: datetime, end: datetime, alerts: pd.DataFrame) -> int:
+        """Set the alerts that began in [start, end), an ALERTS frame, and return how many rows changed.
+
+        A copy of what the state file knows, for whoever sees nothing but the store. A crash in between leaves some rows
+        old and some new; doing it again puts them right.
+        """
+        ...
+
+    def alerts(self, start: datetime, end: datetime) -> pd.DataFrame:
+        """Return the alerts that began in [start, end) as an ALERTS frame sorted by ALERT_KEY."""
+        ...
+
     def drop_readings(self, start: datetime, end: datetime) -> None:
         """Forget every reading in [start, end), for good; values derived from them stay."""
         ...

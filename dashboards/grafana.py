@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from core.text import Language, Text
-from dashboards.panels import DASHBOARDS
+from core.text import Language
+from dashboards.look import Look
+from dashboards.panels import DASHBOARDS, TITLES
 
 GENERATED = Path(__file__).parent / "generated"
-TITLES: dict[str, Text] = {"park-overview": Text(zh="园区总览", en="Park overview")}
+ANY_PARK = tuple(Look(language) for language in Language)
 
 
-def build(timezone: str = "browser") -> dict[str, Mapping[str, object]]:
-    """Return file name -> dashboard, for every dashboard and language."""
+def build(looks: Iterable[Look] = ANY_PARK) -> dict[str, Mapping[str, object]]:
+    """Return file name -> dashboard: every dashboard in every look."""
     from dashboards.dsl import dashboard_json  # noqa: PLC0415 - the SDK is needed here and nowhere else
 
     return {
-        f"{name}-{language}.json": dashboard_json(
-            f"parkwatt-{name}-{language}", TITLES[name].say(language), panels, language, timezone
-        )
+        f"{name}-{look.language}.json": dashboard_json(name, TITLES[name], panels, look)
+        for look in looks
         for name, panels in DASHBOARDS.items()
-        for language in Language
     }
 
 
@@ -31,11 +30,11 @@ def text_of(document: Mapping[str, object]) -> str:
     return json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
-def write(folder: Path = GENERATED, timezone: str = "browser") -> list[Path]:
+def write(folder: Path = GENERATED, looks: Iterable[Look] = ANY_PARK) -> list[Path]:
     """Write every dashboard to `folder` and return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
-    for name, document in build(timezone).items():
+    for name, document in build(looks).items():
         path = folder / name
         path.write_text(text_of(document), encoding="utf-8")
         files.append(path)

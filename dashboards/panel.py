@@ -40,9 +40,9 @@ class PanelKind(StrEnum):
     BARS = "bars"  # one bar per period
     STRIP = "strip"  # one row per entity, one cell per period
     HEATMAP = "heatmap"  # one column per day, one cell per slot of the day
-    RANKING = "ranking"  # one bar per entity over the whole range, worst first
-    TIMELINE = "timeline"  # one row per entity, coloured by state over time
-    TABLE = "table"  # one row per happening
+    RANKING = "ranking"  # one bar per entity: amounts of days added up over the range, else the newest value
+    TIMELINE = "timeline"  # one row per entity, coloured by a state that lasts until the next one
+    TABLE = "table"  # one row per alert, newest first
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Series:
     name: Text | None = None
     dashed: bool = False
     as_power: bool = False
-    field: str = "value"  # or "coverage"
+    field: str = "value"  # or "coverage", "estimated"
 
     @property
     def meaning(self) -> Quantity:
@@ -74,7 +74,7 @@ class Series:
     @property
     def unit(self) -> str:
         """The unit of what is shown."""
-        if self.field == "coverage":
+        if self.field != "value":
             return "1"
         if not self.as_power:
             return self.meaning.unit
@@ -87,10 +87,32 @@ class Series:
         """Whether this stands for several series, one per entity."""
         return self.scope is not Scope.PARK
 
+    @property
+    def choice(self) -> str | None:
+        """Which choice of the viewer narrows the entities down: "array", "building", "meter"; None shows all."""
+        if self.scope is Scope.PARK or self.quantity == "alert_level":
+            return None
+        if self.scope is Scope.ARRAY:
+            return "array"
+        return "building" if self.quantity == "load_kwh" else "meter"
+
+
+@dataclass(frozen=True)
+class State:
+    """What a whole number stands for on a timeline: its word and its colour."""
+
+    value: int
+    word: Text
+    colour: str
+
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture: what it shows, and its size on Grafana's grid of 24 columns."""
+    """One picture: what it shows, and its size on Grafana's grid of 24 columns.
+
+    `leads_to` names the dashboard that shows more of it, `states` the words of a timeline. `lower_is_better` turns the
+    tiers round: green up to `green`, yellow up to `yellow`. A table shows alerts and has no series.
+    """
 
     id: str
     title: Text
@@ -101,10 +123,16 @@ class Panel:
     height: int = 8
     green: float | None = None  # from here on a number is on target
     yellow: float | None = None  # from here on it is close
+    lower_is_better: bool = False
+    stacked: bool = False  # bars of entities on top of each other
+    leads_to: str | None = None
+    states: tuple[State, ...] = ()
 
     @property
     def unit(self) -> str:
-        """The one unit all series of this panel share."""
+        """The one unit all series of this panel share; none where it has no series."""
+        if not self.series:
+            return ""
         units = {s.unit for s in self.series}
         if len(units) != 1:
             raise ValueError(f"panel {self.id} mixes units: {', '.join(sorted(units))}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import re
@@ -237,6 +238,8 @@ def _lenient(payload: bytes, error: orjson.JSONDecodeError, result: DecodeResult
             return json.loads(payload)
         except (ValueError, RecursionError):  # ValueError covers broken UTF-8, JSON and integers without end
             pass
+    if payload.startswith(codecs.BOM_UTF8):
+        return _document(payload.removeprefix(codecs.BOM_UTF8), bare=False, result=result)
     result.fault("not_json", str(error))
     return UNREADABLE
 

@@ -12,15 +12,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from core.clock import Clock
 from core.errors import ConfigError
 from core.park import Broker, Park
+from ingest.credentials import CONNECT_TIMEOUT_S, passing_client, words_of
 from ingest.proposal import Discovery, Hearing
-from ingest.session import CONNECT_TIMEOUT_S, password_of, tls_of, words_of
 from ingest.templates import load_templates
 
 log = logging.getLogger(__name__)
@@ -57,12 +56,7 @@ class _Ear:
         self._failed = threading.Event()
         self._error = ""
         self._asked_one_by_one = False
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, clean_session=True, protocol=mqtt.MQTTv311)
-        client.connect_timeout = CONNECT_TIMEOUT_S
-        if broker.username is not None:
-            client.username_pw_set(broker.username, password_of(broker))
-        if broker.tls:
-            client.tls_set_context(tls_of(broker))
+        client = passing_client(broker, client_id)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import threading
 
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-
 from core.clock import Clock
 from core.errors import ConfigError, Retryable
 from core.failpoint import failpoint_from_environment
 from core.park import Broker, Park
 from core.store import State, Store
 from ingest.checks import LiveChecks
+from ingest.credentials import CONNECT_TIMEOUT_S, passing_client, words_of
 from ingest.handoff import Handoff
 from ingest.router import Router
-from ingest.session import CONNECT_TIMEOUT_S, Session, password_of, tls_of, words_of
+from ingest.session import Session
 from ingest.session_memory import forget_session, kept_sessions, left_sessions
 from ingest.shards import client_id_of, collectors_of
 from ingest.sparkplug import KEPT_UNDER, Nodes
@@ -79,12 +77,7 @@ def _wait_until_quiet(session: Session, handoff: Handoff, clock: Clock, quiet_s:
 
 def _end(broker: Broker, client_id: str) -> None:
     """Let the broker forget a session: a clean one of the same name takes its place and ends."""
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, clean_session=True, protocol=mqtt.MQTTv311)
-    client.connect_timeout = CONNECT_TIMEOUT_S
-    if broker.username is not None:
-        client.username_pw_set(broker.username, password_of(broker))
-    if broker.tls:
-        client.tls_set_context(tls_of(broker))
+    client = passing_client(broker, client_id)
     accepted = threading.Event()
     client.on_connect = lambda *_: accepted.set()
     try:

@@ -23,15 +23,15 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from core.clock import Clock
 from core.errors import ConfigError
-from core.park import Broker, secret
+from core.park import Broker
 from ingest.backoff import Backoff
+from ingest.credentials import CONNECT_TIMEOUT_S, check_credentials, introduce, words_of
 from ingest.device_time import microseconds
 from ingest.handoff import Handoff, Received
 from ingest.wire import Wire
 
 log = logging.getLogger(__name__)
 
-CONNECT_TIMEOUT_S = 10.0
 TICK_S = 0.5
 HELD_TICK_S = 0.01
 HOLD_S = 2.0  # so long the writer may be behind before the broker is left alone
@@ -39,13 +39,6 @@ MOST_TO_PUBLISH = 1000
 # paho finds a dead line after two of its keepalives: with this share of ours, within one and a half.
 KEEPALIVE_SHARE = 0.75
 ASIDE_ATTEMPTS = 2  # connections lost over the extra topics before they are given up
-_REFUSALS = {
-    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "refuses our certificate: it has expired (mqtt.cert_file)",
-    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "refuses our certificate (mqtt.cert_file)",
-    "SSLV3_ALERT_BAD_CERTIFICATE": "refuses our certificate (mqtt.cert_file)",
-    "TLSV1_ALERT_UNKNOWN_CA": "refuses our certificate: it does not know who signed it (mqtt.cert_file)",
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "wants a certificate of ours (mqtt.cert_file and key_file)",
-}
 SUCCESS = MQTTErrorCode.MQTT_ERR_SUCCESS
 
 
@@ -78,9 +71,7 @@ class Session:
         self._handoff = handoff
         self._clock = clock
         self._backoff = backoff or Backoff()
-        password_of(broker)  # a fault is told before anything starts
-        if broker.tls:
-            tls_of(broker)
+        check_credentials(broker)
         self._refusal: str | None = None
         self._acks: deque[list[Received]] = deque()
         self._to_publish: deque[tuple[str, bytes]] = deque(maxlen=MOST_TO_PUBLISH)
@@ -231,11 +222,7 @@ class Session:
         )
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.suppress_exceptions = True
-        if self._broker.username is not None:
-            client.username_pw_set(self._broker.username, password_of(self._broker))
-        if self._broker.tls:
-            # Read anew for every connection: certificates are renewed while we run.
-            client.tls_set_context(tls_of(self._broker))
+        introduce(client, self._broker)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
@@ -433,36 +420,3 @@ def _drop(client: mqtt.Client) -> None:
         client.disconnect()
     if client.socket() is not None:
         client.loop_write()
-
-
-def password_of(broker: Broker) -> str | None:
-    """Return the password PARK.yaml points to; raises ConfigError where it is not there."""
-    try:
-        found = secret(broker.password_env, broker.password_file)
-    except OSError as error:
-        raise ConfigError(f"cannot read mqtt.password_file: {error.strerror}", str(broker.password_file)) from error
-    if broker.password_env and found is None:
-        raise ConfigError(f"the environment has no {broker.password_env}", "mqtt.password_env names it")
-    return found
-
-
-def tls_of(broker: Broker) -> ssl.SSLContext:
-    """Return the TLS settings of PARK.yaml; raises ConfigError where a file cannot be used."""
-    try:
-        context = ssl.create_default_context(cafile=broker.ca_file)
-        if broker.cert_file:
-            context.load_cert_chain(broker.cert_file, broker.key_file)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"the TLS files of mqtt cannot be used: {words_of(error)}", "ca_file, cert_file, key_file"
-        ) from error
-    return context
-
-
-def words_of(error: Exception) -> str:
-    """Say what is wrong with a connection."""
-    if isinstance(error, ssl.SSLError) and error.reason in _REFUSALS:
-        return _REFUSALS[error.reason]
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__

@@ -15,7 +15,7 @@ from core.errors import ConfigError, Rejected, Retryable
 from core.park import Park
 from core.park_file import load_park
 from core.text import Language
-from service import commands, correct_command, draining, exporting, history, logs, memory, serving
+from service import commands, correct_command, dashboards_command, draining, exporting, history, logs, memory, serving
 
 EXIT_REJECTED, EXIT_CONFIG, EXIT_RETRY, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 2, 75, 70, 130
 
@@ -100,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--month", required=True, metavar="YYYY-MM")
     command.add_argument("--out", type=Path, default=Path(), metavar="DIR")
     _with_park(command, lambda a: commands.report(_load(a.park), a.month, a.out))
+
+    dashboards_command.add_parser(add("dashboards", help="a park's own Grafana dashboards: build files, or push them"))
 
     correct_command.add_parser(add("correct", help="correct history without touching a reading, or undo that"))
 

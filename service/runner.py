@@ -30,7 +30,9 @@ from rules.engine import RuleEngine
 from rules.notify.pipeline import Notifier
 from rules.words import speaker
 from service import collectors
+from service.lateness import Lateness
 from service.memory import give_back
+from service.watching import AlertCopy, CollectorLog
 from store.opening import open_store
 from store.state import SqliteState
 
@@ -38,6 +40,7 @@ log = logging.getLogger(__name__)
 
 COMPUTE_EVERY_S = 20
 RULES_EVERY_S = 60
+WATCH_EVERY_S = 60
 COMPACT_EVERY_H = 6
 COMPACT_LAG = timedelta(days=3)  # days older than this seldom receive late readings
 CLOCK_CHECK_S = 5.0
@@ -125,11 +128,14 @@ class Jobs:
         self._compute = Compute(runtime.park, runtime.store, runtime.state)
         self._rules = RuleEngine(runtime.park, runtime.store, runtime.state)
         self._notifier = Notifier(runtime.park, runtime.state)
+        self._alerts = AlertCopy(runtime.park, runtime.store, runtime.state, runtime.say)
+        self._collectors = CollectorLog(runtime.park, runtime.store, runtime.state)
+        self._lateness = Lateness(runtime.park, runtime.store, runtime.state)
         self._scheduler = BackgroundScheduler(
             timezone="UTC", job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
         self._scheduler.add_listener(self._noticed, EVENT_JOB_MISSED | EVENT_JOB_ERROR | EVENT_JOB_MAX_INSTANCES)
-        self._alerts: dict[str, tuple[str, datetime]] = {}  # as the last evaluation left them
+        self._told: dict[str, tuple[str, datetime]] = {}  # alerts as the last evaluation left them
         self._stopping = threading.Event()
         self._watch = threading.Thread(target=self._watch_clock, name="clock", daemon=True)
 
@@ -138,6 +144,7 @@ class Jobs:
         now = self._runtime.clock.now()
         self._add("compute", self._run_compute, now, seconds=COMPUTE_EVERY_S)
         self._add("rules", self._run_rules, now + timedelta(seconds=10), seconds=RULES_EVERY_S)
+        self._add("watch", self._run_watch, now + timedelta(seconds=20), seconds=WATCH_EVERY_S)
         self._add("compact", self._run_compact, now + timedelta(minutes=10), hours=COMPACT_EVERY_H)
         self._scheduler.start()
         self._watch.start()
@@ -189,15 +196,23 @@ class Jobs:
         health.last_duration_s = clock.monotonic_s() - started_s
 
     def _run_compute(self, now: datetime) -> None:
-        if self._compute.run(now).changed:
+        result = self._compute.run(now)
+        self._lateness.touched(result)
+        if result.changed:
             self._runtime.tell("data")
 
     def _run_rules(self, now: datetime) -> None:
         alerts = {a.fingerprint: (a.state, a.active_at) for a in self._rules.evaluate(now)}
-        if alerts != self._alerts:
-            self._alerts = alerts
+        if alerts != self._told:
+            self._told = alerts
             self._runtime.tell("alerts")
         self._notifier.send(now)
+
+    def _run_watch(self, now: datetime) -> None:
+        """Write what Grafana has to see of the service itself."""
+        self._alerts.run(now)
+        self._collectors.run(now, self._runtime.collectors())
+        self._lateness.run(now)
 
     def _run_compact(self, now: datetime) -> None:
         self._runtime.store.compact(now - COMPACT_LAG)
@@ -219,4 +234,5 @@ def catch_up(runtime: Runtime, progress: Callable[[int, int], None] | None = Non
         first = runtime.store.info().first_reading
         if first is not None:
             RuleEngine(runtime.park, runtime.store, runtime.state).replay(first, now)
+        AlertCopy(runtime.park, runtime.store, runtime.state, runtime.say).run(now)
     give_back()

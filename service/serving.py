@@ -164,7 +164,8 @@ def _own_url(url: str) -> str:
 def _needs_shared_store(park: Park) -> None:
     if park.store.kind == "embedded":
         raise ConfigError(
-            "the embedded store belongs to one process", "use `parkwatt run`, or a store of kind influx in PARK.yaml"
+            "the embedded store belongs to one process",
+            "use `parkwatt run`, or give store.url of an InfluxDB in PARK.yaml",
         )
 
 

@@ -24,6 +24,8 @@ from core.frames import readings_frame, slots_frame
 from core.quality import UNUSABLE
 from core.quantities import Period
 from core.store import StoreInfo
+from store import duck_alerts
+from store.alert_changes import alert_changes
 from store.duck_file import DuckFile
 from store.edges import Edges
 from store.held import held_frame
@@ -142,6 +144,17 @@ class EmbeddedStore:
         found["replaced_at"] = times_of(found["replaced_us"].to_numpy())
         return revisions_frame(found.loc[:, list(REVISION_COLUMNS)])
 
+    def replace_alerts(self, start: datetime, end: datetime, alerts: pd.DataFrame) -> int:
+        span = (micros(start), micros(end))
+        with self._turn, self._file.writing() as cursor:
+            changes = alert_changes(duck_alerts.read(cursor, *span), alerts, start, end)
+            duck_alerts.write(cursor, changes)
+        return changes.count
+
+    def alerts(self, start: datetime, end: datetime) -> pd.DataFrame:
+        with self._file.reading() as cursor:
+            return duck_alerts.read(cursor, micros(start), micros(end))
+
     def drop_readings(self, start: datetime, end: datetime) -> None:
         span = [micros(start), micros(end)]
         with self._turn:
@@ -189,6 +202,7 @@ class EmbeddedStore:
         if not meta:
             cursor.execute(statements)
             cursor.execute("INSERT INTO meta VALUES ('schema', ?), ('park', ?)", [SCHEMA, self._park_id])
+        duck_alerts.prepare(cursor)
         cursor.execute("COMMIT")
         self._edges.load(cursor)
 

@@ -1,8 +1,8 @@
 """The production store: line protocol into InfluxDB 1.x, InfluxQL out of it.
 
 Schema: `reading` (tags park, device, quantity, channel; fields value, received_at, flags), `slot`, `day`, `month`
-(tags park, scope, entity, quantity; fields value, coverage, estimated, reasons) and `revision` (the same and the tag
-period, the fields start and replaced_at). An empty channel is an absent tag, an unknown number an absent field.
+(tags park, scope, entity, quantity; fields value, coverage, estimated, reasons), `revision` (the same and the tag
+period, the fields start and replaced_at) and `alert` (tags park, rule, entity; fields severity, open, until, titles). An empty channel is an absent tag, an unknown number an absent field.
 
 The same point written twice is overwritten, so redelivery changes nothing and the last write wins. That is the
 later receipt as well, for readings are written in the order they are received.
@@ -25,7 +25,8 @@ from core.errors import Rejected, Retryable
 from core.frames import READING_KEY, SLOT_KEY, readings_frame, slots_frame
 from core.quantities import Period
 from core.store import StoreInfo
-from store import influxql, line_protocol
+from store import influx_alerts, influxql, line_protocol
+from store.alert_changes import alert_changes
 from store.held import held_by_reading
 from store.influx_http import InfluxHttp
 from store.rows import (
@@ -169,6 +170,22 @@ class InfluxStore:
         rows = rows.assign(**{name: _from_seconds(rows[name]) for name in ("start", "replaced_at")})
         rows = rows[(rows["start"] >= start) & (rows["start"] < end)]
         return revisions_frame(rows.loc[:, list(REVISION_COLUMNS)])
+
+    def replace_alerts(self, start: datetime, end: datetime, alerts: pd.DataFrame) -> int:
+        with self._slot_lock:
+            changes = alert_changes(self.alerts(start, end), alerts, start, end)
+            # A write merges fields: the end of an alert that stands again would stay.
+            self._delete("alert", changes.gone, ("rule", "entity"), "start")
+            starts = self._starts("alert", changes.written, ("rule", "entity"))
+            self._write_rows(
+                starts, influx_alerts.columns(changes.written), micros_of(changes.written["start"]).tolist(), "u"
+            )
+        return changes.count
+
+    def alerts(self, start: datetime, end: datetime) -> pd.DataFrame:
+        conditions = [self._mine(), *_within(micros(start), micros(end))]
+        query = influxql.select(influx_alerts.FIELDS, "alert", conditions, ("rule", "entity"))
+        return influx_alerts.frame(self._http.query(query))
 
     def drop_readings(self, start: datetime, end: datetime) -> None:
         conditions = " AND ".join([self._mine(), *_within(micros(start), micros(end))])

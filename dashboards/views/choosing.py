@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core.errors import Rejected
 from core.park import Park
@@ -61,11 +61,13 @@ class Chosen:
     grain: Grain
     entities: dict[Series, list[str]] = field(default_factory=dict)
     more: int = 0  # entities there are besides
+    only: bool = False  # one entity was asked for and is named above all panels
+    kind: PanelKind = PanelKind.NUMBER
 
     @property
     def as_declared(self) -> bool:
         """Whether its own title speaks of the period that is drawn."""
-        ranged = self.panel.kind in {PanelKind.NUMBER, PanelKind.RANKING}
+        ranged = self.kind in {PanelKind.NUMBER, PanelKind.RANKING}
         return not ranged and all(s.period.value == self.grain.value for s in self.series)
 
     def title(self, language: Language) -> str:
@@ -78,7 +80,7 @@ class Chosen:
             names = list(dict.fromkeys(Text(zh=s.meaning.zh, en=s.meaning.en).say(language) for s in self.series))
         text = " · ".join(names)
         text = text[:1].upper() + text[1:]
-        if not any(s.per_entity for s in self.series):
+        if self.only or not any(s.per_entity for s in self.series):
             return text
         kind = (
             Text(zh="各阵列", en="Arrays")
@@ -91,7 +93,7 @@ class Chosen:
 
     def note(self, language: Language) -> str:
         """The line beside the title."""
-        if self.as_declared or self.panel.kind in {PanelKind.NUMBER, PanelKind.RANKING}:
+        if self.as_declared or self.kind in {PanelKind.NUMBER, PanelKind.RANKING}:
             return self.panel.note.say(language) if self.as_declared else ""
         words = POWER_WORDS if any(s.as_power for s in self.series) else PERIOD_WORDS
         return words[self.grain].say(language)
@@ -105,10 +107,15 @@ def choose(panels: Sequence[Panel], days: int, filters: Filters) -> list[Chosen]
         series = tuple(s for s in (_filtered(s, filters) for s in panel.series) if s)
         if panel.kind is not PanelKind.TABLE and not series:
             continue
-        chosen = Chosen(panel, series, grain_of(panel, series, days))
-        same = "line" if panel.kind in {PanelKind.CURVE, PanelKind.BARS} else panel.kind
+        one = bool(filters.array or filters.building)
+        grain = grain_of(panel, series, days)
+        kind = kind_of(panel, series, grain, days)
+        if kind is None or (one and kind is PanelKind.RANKING):
+            continue  # a ranking of one tells nothing
+        chosen = Chosen(panel, series, grain, only=one, kind=kind)
+        same = "line" if kind in {PanelKind.CURVE, PanelKind.BARS} else kind
         what = tuple((s.scope, s.quantity, s.field, s.as_power) for s in series)
-        key = (same, what, None if panel.kind is PanelKind.NUMBER else chosen.grain) if series else panel.id
+        key = (same, what, None if kind in {PanelKind.NUMBER, PanelKind.RANKING} else grain) if series else panel.id
         if key not in seen:
             seen.add(key)
             found.append(chosen)
@@ -133,6 +140,14 @@ def _scoped(series: Series, scope: Scope, own: tuple[str, ...]) -> Series | None
                   as_power=series.as_power, field=series.field)  # fmt: skip
 
 
+def kind_of(panel: Panel, series: Sequence[Series], grain: Grain, days: int) -> PanelKind | None:
+    """Return how a panel is drawn: one point in time is no curve, but things can be ranked by it."""
+    over_time = panel.kind in {PanelKind.CURVE, PanelKind.BARS, PanelKind.STRIP}
+    if not over_time or days > 1 or grain is not Grain.DAY:
+        return panel.kind
+    return PanelKind.RANKING if any(s.per_entity for s in series) else None
+
+
 def grain_of(panel: Panel, series: Sequence[Series], days: int) -> Grain:
     """Return the grain that keeps a range readable: slots for days, hours for months, days for years."""
     if panel.kind is PanelKind.HEATMAP:
@@ -155,13 +170,13 @@ def entities_of(park: Park, chosen: Chosen, columns: Columns, filters: Filters) 
     """Settle which entities a panel shows: those that need looking at first, twelve unless all are wanted."""
     lead = next((s for s in chosen.series if s.per_entity), None)
     if lead is None:
-        return Chosen(chosen.panel, chosen.series, chosen.grain, {s: [park.id] for s in chosen.series})
+        return replace(chosen, entities={s: [park.id] for s in chosen.series})
     known = _candidates(park, lead, columns, filters)
     ranked = sorted(known, key=lambda e: _rank(lead, e, columns))
-    limit = WORST_CARPETS if chosen.panel.kind is PanelKind.HEATMAP else WORST
+    limit = WORST_CARPETS if chosen.kind is PanelKind.HEATMAP else WORST
     shown = ranked if filters.all else ranked[:limit]
     entities = {s: shown if s.per_entity else [park.id] for s in chosen.series}
-    return Chosen(chosen.panel, chosen.series, chosen.grain, entities, len(ranked) - len(shown))
+    return replace(chosen, entities=entities, more=len(ranked) - len(shown))
 
 
 def _candidates(park: Park, lead: Series, columns: Columns, filters: Filters) -> list[str]:

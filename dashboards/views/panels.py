@@ -82,7 +82,7 @@ def dashboard_view(
     earlier = Columns(park, store, other, now) if other else None
     if earlier:
         _load_days(earlier, chosen)
-        _load_slots(earlier, [c for c in chosen if c.panel.kind is not PanelKind.HEATMAP])
+        _load_slots(earlier, [c for c in chosen if c.kind is not PanelKind.HEATMAP])
     first = store.info().first_reading
     sight = Sight(park, now, language, filters, columns, earlier, first.timestamp() if first else np.inf)
     panels = [_panel(sight, c, alerts, say) for c in chosen]
@@ -145,14 +145,14 @@ def _load_slots(columns: Columns, chosen: Sequence[Chosen]) -> None:
 
 def _needs_slots(one: Chosen, span: Span) -> bool:
     """Whether slots are drawn; of a single day the others need them too, to compare what there is of it by now."""
-    if one.panel.kind is PanelKind.HEATMAP:
+    if one.kind is PanelKind.HEATMAP:
         return span.length <= CARPET_DAYS
     return one.grain.stored is Grain.SLOT or span.length == 1
 
 
 def _worth_drawing(one: Chosen, columns: Columns) -> bool:
     """Whether there is anything to draw: a number nobody has computed is absent, not a dash."""
-    if one.panel.kind is PanelKind.NUMBER:
+    if one.kind is PanelKind.NUMBER:
         keys = [(s.scope, e, s.quantity) for s in one.series for e in one.entities.get(s, ())]
         return any(columns.total(Grain.DAY, key).known for key in keys)
     return not one.series or any(one.entities.get(s) for s in one.series)
@@ -160,8 +160,8 @@ def _worth_drawing(one: Chosen, columns: Columns) -> bool:
 
 def _grains(chosen: Iterable[Chosen]) -> list[Grain]:
     drawn = {PanelKind.CURVE, PanelKind.BARS, PanelKind.STRIP, PanelKind.TIMELINE}
-    carpets = {Grain.DAY} if any(c.panel.kind is PanelKind.HEATMAP for c in chosen) else set()
-    return sorted({c.grain for c in chosen if c.panel.kind in drawn} | carpets)
+    carpets = {Grain.DAY} if any(c.kind is PanelKind.HEATMAP for c in chosen) else set()
+    return sorted({c.grain for c in chosen if c.kind in drawn} | carpets)
 
 
 def _axis(sight: Sight, grain: Grain) -> Json:
@@ -187,7 +187,7 @@ def _panel(sight: Sight, chosen: Chosen, alerts: Sequence[AlertRecord], say: Ale
     unit = chosen.series[0].unit if chosen.series else ""
     told: Json = {
         "id": panel.id,
-        "kind": panel.kind.value,
+        "kind": chosen.kind.value,
         "title": chosen.title(sight.language),
         "note": chosen.note(sight.language),
         "unit": unit,
@@ -200,11 +200,11 @@ def _panel(sight: Sight, chosen: Chosen, alerts: Sequence[AlertRecord], say: Ale
         "leads_to": panel.leads_to,
         "more": chosen.more,
     }
-    if panel.kind is PanelKind.TABLE:
+    if chosen.kind is PanelKind.TABLE:
         return told | {"rows": happenings.rows(sight.park, alerts, say, sight.columns.span, sight.now, sight.language)}
-    if panel.kind is PanelKind.HEATMAP:
+    if chosen.kind is PanelKind.HEATMAP:
         return told | {"carpets": _carpets(sight, chosen)}
-    if panel.kind is PanelKind.TIMELINE:
+    if chosen.kind is PanelKind.TIMELINE:
         told["states"] = [
             {"value": s.value, "word": s.word.say(sight.language), "colour": s.colour} for s in panel.states
         ]
@@ -223,7 +223,7 @@ def _export(sight: Sight, chosen: Chosen) -> Json:
 
 def _series(sight: Sight, chosen: Chosen, series: Series, entity: str) -> Json:
     key: Key = (series.scope, entity, series.quantity)
-    numbers = chosen.panel.kind in {PanelKind.NUMBER, PanelKind.RANKING}
+    numbers = chosen.kind in {PanelKind.NUMBER, PanelKind.RANKING}
     total = _shown_total(series, sight.columns.total(chosen.grain, key))
     told: Json = {
         "quantity": series.quantity,

@@ -56,6 +56,11 @@ export function write(state) {
   return `${location.pathname}${text ? `?${text}` : ""}`;
 }
 
+/** Where a view is from here; its range and filters are what `parameters` say. */
+export function linkTo(view, parameters = {}) {
+  return write({ ...read(), from: "", to: "", preset: START, compare: "", array: "", building: "", all: false, view, ...parameters });
+}
+
 // -- days, as plain calendar arithmetic on "2026-10-01"
 
 const at = (day) => new Date(`${day}T00:00:00Z`);

@@ -141,7 +141,8 @@ function tile(panel, context) {
 
 function chart(panel, data, context) {
   const axis = data.axes[panel.period];
-  return panel.per_entity ? multiples(panel, axis, data, context) : [single(panel, axis, data, context)];
+  const several = panel.per_entity && new Set(panel.series.map((one) => one.entity)).size > 1;
+  return several ? multiples(panel, axis, data, context) : [single(panel, axis, data, context)];
 }
 
 function single(panel, axis, data, context) {
@@ -179,7 +180,7 @@ function multiples(panel, axis, data, context) {
   const names = [...new Map(panel.series.map((one) => [one.quantity, one])).values()];
   const top = amount(scale.high, panel.unit);
   const legend = h("div", { class: "legend" }, names.length > 1 ? names.map((one) => key(one.colour, capital(one.name), one.dashed ? "dashed" : "stroke")) : null,
-    data.compare ? key("unknown", data.compare.text, "pale") : null, someMissing(panel, axis) ? key("unknown", say("missing"), "hatched") : null, h("span", {}, say("sameScale")(top)));
+    data.compare ? key("unknown", data.compare.text, "pale") : null, someMissing(panel, axis) ? key("unknown", say("missing"), "hatched") : null, panel.series.some((one) => one.total.value !== null) ? h("span", {}, say("sameScale")(top)) : null);
   const list = h("ul", { class: "small-multiples" }, [...groups.values()].map((own) => {
     const [lead] = own;
     const value = h("span", { class: "figure" });

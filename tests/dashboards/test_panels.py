@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from core.quantities import DERIVED, Scope
-from dashboards.panel import COLOURS, Panel
-from dashboards.panels import DASHBOARDS, panel
+from core.quantities import DERIVED, WATCHED, Scope
+from dashboards.panel import COLOURS, Panel, PanelKind
+from dashboards.panels import DASHBOARDS, TITLES, panel
 
 PANELS = [p for panels in DASHBOARDS.values() for p in panels]
 
@@ -14,15 +14,37 @@ PANELS = [p for panels in DASHBOARDS.values() for p in panels]
 @pytest.mark.parametrize("shown", PANELS, ids=lambda p: p.id)
 def test_every_series_is_in_the_vocabulary_and_has_a_colour(shown: Panel):
     for series in shown.series:
-        assert series.quantity in DERIVED
+        assert series.quantity in DERIVED or series.quantity in WATCHED
         assert series.colour in COLOURS
-        assert series.field in {"value", "coverage"}
-    assert shown.unit in {"kWh", "kW", "1", "kgCO2"}
+        assert series.field in {"value", "coverage", "estimated"}
+    assert shown.unit in {"kWh", "kW", "1", "kgCO2", "kWh/m²", "count", "s", "level", ""}
+    assert bool(shown.series) is (shown.kind is not PanelKind.TABLE)
 
 
 def test_ids_are_unique():
     for panels in DASHBOARDS.values():
         assert len(panels) == len({p.id for p in panels})
+
+
+def test_the_same_id_is_the_same_panel_everywhere():
+    assert len({p.id for p in PANELS}) == len(set(PANELS))
+
+
+def test_there_are_six_dashboards_with_a_title_and_every_way_on_leads_to_one():
+    assert list(DASHBOARDS) == ["park-overview", "pv", "buildings", "carbon", "alerts", "data"] == list(TITLES)
+    assert {p.leads_to for p in PANELS} == {None, "pv", "buildings", "carbon", "alerts"}
+
+
+@pytest.mark.parametrize("shown", PANELS, ids=lambda p: p.id)
+def test_words_are_there_in_both_languages(shown: Panel):
+    for text in (shown.title, shown.note, *(s.title for s in shown.series), *(s.word for s in shown.states)):
+        assert any("\u4e00" <= c <= "\u9fff" for c in text.zh)
+        assert text.en.isascii()
+
+
+def test_what_has_no_model_yet_is_nowhere():
+    absent = ("p10", "p90", "baseline", "budget", "forecast")
+    assert not [s.quantity for p in PANELS for s in p.series if any(word in s.quantity for word in absent)]
 
 
 def test_one_colour_per_thing():

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import requests
 
-from core.quantities import Period
+from core.quantities import WATCHED, Period
 from dashboards.panels import DASHBOARDS
 from dashboards.queries import PanelQuery, queries_of
 from store.influx import InfluxStore
@@ -34,6 +34,8 @@ def _answer(url: str, query: str) -> pd.DataFrame:
 
 def _agrees(query: PanelQuery, answer: pd.DataFrame, asked: pd.DataFrame) -> bool:
     keys = ["entity", "start"] if query.series.per_entity else ["start"]
+    if query.summed:
+        keys = ["entity"]  # InfluxDB dates a sum by the range
     values = ["value", "coverage"] if query.newest_only else ["value"]
     left, right = (f.sort_values(keys, ignore_index=True)[[*keys, *values]] for f in (answer, asked))
     pd.testing.assert_frame_equal(left.astype(dict.fromkeys(values, float)), right, check_dtype=False, rtol=1e-12)
@@ -46,18 +48,23 @@ def test_every_panel_query_answers_like_the_store(influxd: str, lakeside, store,
         frame = store.frames[period]
         recent = frame if period is not Period.SLOT else frame[frame["start"] >= START - timedelta(hours=2)]
         assert influx.write_slots(period, recent) == len(recent)
-    lines = []
-    for panel in DASHBOARDS["park-overview"]:
+    lines, silent = [], set()
+    for panel in dict.fromkeys(p for panels in DASHBOARDS.values() for p in panels):
         for query in queries_of(panel):
             answer = _answer(influxd, query.influxql(lakeside.id, START, NOW))
             asked = query.ask(influx, lakeside.id, START, NOW)
-            assert len(answer) > 0, f"{panel.id} answers nothing"
             agrees = _agrees(query, answer, asked)
+            if answer.empty:
+                silent.add(query.series.quantity)
             lines.append(f"{panel.id:24}{query.series.quantity:28}{len(answer):6d}  {'yes' if agrees else 'NO'}")
     influx.close()
     with capsys.disabled():
         print(f"\n{'panel':24}{'quantity':28}{'rows':>6}  agrees", *lines, sep="\n")
-    assert len(lines) == 23
+    # The seeded park is looked at, not served: nobody watches it.
+    assert silent == set(WATCHED) | {
+        "performance_ratio", "irradiation_kwh_m2", "self_consumption", "energy_performance_index"
+    }  # fmt: skip
+    assert len(lines) == 67
 
 
 def test_a_hole_in_the_data_is_a_hole_in_the_answer(influxd: str, lakeside, store):

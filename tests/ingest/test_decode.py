@@ -267,3 +267,9 @@ def test_a_missing_phase_leaves_no_sum() -> None:
 def test_a_topic_the_template_does_not_know() -> None:
     result = decode(TEMPLATES["json"], "grid-1", "elsewhere", b"{}", NOW, SHANGHAI)
     assert reasons(result) == ["unknown_topic"]
+
+
+def test_a_byte_order_mark_before_json_costs_nothing() -> None:
+    result = plain(b'\xef\xbb\xbf{"ts": 1790813700000, "active_power_kw": 4.5}')
+    assert (values(result), reasons(result)) == ({"active_power_kw": 4.5}, [])
+    assert reasons(plain(b"\xef\xbb\xbf{")) == ["not_json"]

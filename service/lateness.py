@@ -1,0 +1,104 @@
+"""How late data come: per point and slot the longest time from a reading's own instant to its receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from core.frames import slots_frame
+from core.park import Park
+from core.quality import UNUSABLE, ReadingFlag
+from core.quantities import Period, Scope
+from core.store import State, Store
+from core.timebase import SLOT, day_bounds, day_of, slot_start
+from models.compute import ComputeResult
+
+# One of these is in every telegram of a meter or weather station; the others would only be read for nothing.
+TELLING = ("energy_import_kwh", "energy_export_kwh", "active_power_kw", "poa_wm2", "ghi_wm2", "temp_air_c")
+LOOK_BACK = timedelta(days=7)  # later data still count as energy, but nobody asks how late they were
+STRETCH = timedelta(hours=6)  # of readings at once
+TAIL = 4  # slots before the newest that are looked at again
+_UNTIL = "watch:lateness_until"
+_FROM = "watch:lateness_from"
+# Without a time of its own a reading cannot be late; from a file it comes when somebody brings it.
+_SAYS_NOTHING = int(ReadingFlag.TIME_UNCERTAIN | ReadingFlag.IMPORTED | UNUSABLE)
+
+
+class Lateness:
+    """Keeps `lateness_s` in step with the readings: closed slots as they close, earlier days as late data come."""
+
+    def __init__(self, park: Park, store: Store, state: State) -> None:
+        self._park, self._store, self._state = park, store, state
+
+    def touched(self, computed: ComputeResult) -> None:
+        """Remember that readings of earlier days came, from what the models had to compute again."""
+        today = day_of(computed.computed_until - timedelta(microseconds=1), self._park.zone)
+        if computed.first_day is None or computed.first_day >= today:
+            return
+        known = self._state.value(_FROM)
+        if known is None or not known or computed.first_day < date.fromisoformat(known):
+            self._state.set_value(_FROM, computed.first_day.isoformat())
+
+    def run(self, now: datetime) -> None:
+        """Write every closed slot that is new, the few before it, and the days that late data touched."""
+        until = slot_start(now)
+        stored = self._state.value(_UNTIL)
+        last = min(datetime.fromisoformat(stored), until) if stored else until - SLOT
+        touched = self._state.value(_FROM)
+        if last == until and not touched:
+            return
+        first = last - TAIL * SLOT
+        if touched:
+            first = min(first, day_bounds(date.fromisoformat(touched), self._park.zone)[0])
+        elif day_of(last, self._park.zone) != day_of(until, self._park.zone):
+            first = min(first, day_bounds(day_of(last, self._park.zone), self._park.zone)[0])
+        first = max(first, slot_start(until - LOOK_BACK))
+        while first < until:
+            end = min(first + STRETCH, until)
+            self._write(first, end)
+            first = end
+        self._state.set_value(_UNTIL, until.isoformat())
+        self._state.set_value(_FROM, "")
+
+    def _write(self, start: datetime, end: datetime) -> None:
+        readings = self._store.readings(start, end, quantities=TELLING)
+        rows = self._points(longest(readings))
+        if len(rows):
+            self._store.write_slots(Period.SLOT, rows)
+
+    def _points(self, late: pd.DataFrame) -> pd.DataFrame:
+        """Return the delays of devices as those of the points they served at the time."""
+        parts = list(self._served(late))
+        if not parts:
+            return slots_frame()
+        rows = pd.concat(parts).groupby(["entity", "start"], as_index=False)["value"].max()
+        columns = {
+            "scope": Scope.POINT.value,
+            "quantity": "lateness_s",
+            "coverage": 1.0,
+            "estimated": 0.0,
+            "reasons": "",
+        }
+        return slots_frame(rows.assign(**columns))
+
+    def _served(self, late: pd.DataFrame) -> Iterable[pd.DataFrame]:
+        by_device = dict(iter(late.groupby("device")))
+        for point, device in self._park.assignments():
+            rows = by_device.get(device.id)
+            if rows is None:
+                continue
+            serving = rows["start"].map(device.valid_at).astype(bool)
+            if serving.any():
+                yield rows.loc[serving, ["start", "value"]].assign(entity=point.id)
+
+
+def longest(readings: pd.DataFrame) -> pd.DataFrame:
+    """Return columns device, start, value: the longest delay in seconds of every device and slot, never below 0."""
+    told = readings[(readings["flags"].to_numpy() & _SAYS_NOTHING) == 0]
+    delay_s = np.maximum((told["received_at"] - told["time"]).dt.total_seconds(), 0.0)
+    rows = told[["device"]].assign(start=told["time"].dt.floor("15min"), value=delay_s)
+    worst: pd.DataFrame = rows.groupby(["device", "start"], as_index=False, observed=True)["value"].max()
+    return worst
