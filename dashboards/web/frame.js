@@ -36,7 +36,9 @@ export function navigation(current, address) {
   };
   nav.classList.remove("open");
   nav.replaceChildren(h("ul", { id: "view-list" }, VIEWS.map(item), h("li", { class: "last" }, more)));
-  nav.onkeydown = (event) => event.key === "Escape" && open(false);
+  nav.onkeydown = (event) => {
+    if (event.key === "Escape") open(false); // whatever a handler returns must not keep Tab from moving on
+  };
 }
 
 /** Write language buttons. */
