@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeAlias
@@ -81,7 +81,7 @@ def dashboard_view(
     other = before(span, question.compare)
     earlier = Columns(park, store, other, now) if other else None
     if earlier:
-        _load_days(earlier, chosen)
+        _load_days(earlier, chosen, {e for c in chosen for found in c.entities.values() for e in found})
         _load_slots(earlier, [c for c in chosen if c.kind is not PanelKind.HEATMAP])
     first = store.info().first_reading
     sight = Sight(park, now, language, filters, columns, earlier, first.timestamp() if first else np.inf)
@@ -118,14 +118,14 @@ def _filter(sight: Sight) -> Json | None:
 # -- what has to be read
 
 
-def _load_days(columns: Columns, chosen: Sequence[Chosen]) -> None:
-    """Read days of everything: for totals, for ranking, and for all that is drawn per day or month."""
+def _load_days(columns: Columns, chosen: Sequence[Chosen], shown: Collection[str] | None = None) -> None:
+    """Read days of everything, or of what is shown: for totals, for ranking, and for what is drawn per day or month."""
     wanted: dict[Scope, set[str]] = {}
     for series in (s for c in chosen for s in c.series):
         names = {series.quantity, WEIGHT_OF.get(series.quantity, series.quantity)}
         wanted.setdefault(series.scope, set()).update(names)
     for scope, names in wanted.items():
-        entities = [columns.park_id] if scope is Scope.PARK else None
+        entities = [columns.park_id] if scope is Scope.PARK else sorted(shown) if shown is not None else None
         columns.load(Grain.DAY, scope, names, entities)
 
 
