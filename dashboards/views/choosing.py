@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -35,6 +36,17 @@ POWER_WORDS = {
 }
 
 
+# What a title says of the period it was declared for; Grafana's newest month is not the range chosen here.
+OWN_PERIOD = {
+    Language.EN: re.compile(
+        r"( this month| today|,? by day| by month|, 15-minute mean| per 15 minutes| over the day)$"
+    ),
+    Language.ZH: re.compile(
+        r"今日|本月|逐日|逐月|（日）|（15 分钟平均）|（每 15 分钟）|(?<=阵列)日|(?<=用电点)[日月](?=用电)"
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Filters:
     """What of the park is looked at; nothing named means all of it."""
@@ -61,7 +73,6 @@ class Chosen:
     grain: Grain
     entities: dict[Series, list[str]] = field(default_factory=dict)
     more: int = 0  # entities there are besides
-    only: bool = False  # one entity was asked for and is named above all panels
     kind: PanelKind = PanelKind.NUMBER
 
     @property
@@ -71,25 +82,12 @@ class Chosen:
         return not ranged and all(s.period.value == self.grain.value for s in self.series)
 
     def title(self, language: Language) -> str:
-        """What stands above it: its own title where that is true of this range."""
+        """What stands above it: its own title, less the period where that is not the one drawn."""
+        own = self.panel.title.say(language)
         if self.as_declared or not self.series:
-            return self.panel.title.say(language)
-        names = list(dict.fromkeys(s.title.say(language) for s in self.series))
-        # "actual" and "expected" mean something only below the panel's own title.
-        if any(s.name for s in self.series):
-            names = list(dict.fromkeys(Text(zh=s.meaning.zh, en=s.meaning.en).say(language) for s in self.series))
-        text = " · ".join(names)
-        text = text[:1].upper() + text[1:]
-        if self.only or not any(s.per_entity for s in self.series):
-            return text
-        kind = (
-            Text(zh="各阵列", en="Arrays")
-            if self.series[0].scope is Scope.ARRAY
-            else Text(zh="各用电点", en="Buildings")
-            if self.series[0].quantity == "load_kwh"
-            else Text(zh="各电表", en="Meters")
-        )
-        return f"{kind.say(language)}：{text}" if language is Language.ZH else f"{kind.en}: {text}"
+            return own
+        bare = OWN_PERIOD[language].sub("", own)
+        return bare[:1].upper() + bare[1:]
 
     def note(self, language: Language) -> str:
         """The line beside the title."""
@@ -112,7 +110,7 @@ def choose(panels: Sequence[Panel], days: int, filters: Filters) -> list[Chosen]
         kind = kind_of(panel, series, grain, days)
         if kind is None or (one and kind is PanelKind.RANKING):
             continue  # a ranking of one tells nothing
-        chosen = Chosen(panel, series, grain, only=one, kind=kind)
+        chosen = Chosen(panel, series, grain, kind=kind)
         same = "line" if kind in {PanelKind.CURVE, PanelKind.BARS} else kind
         what = tuple((s.scope, s.quantity, s.field, s.as_power) for s in series)
         key = (same, what, None if kind in {PanelKind.NUMBER, PanelKind.RANKING} else grain) if series else panel.id

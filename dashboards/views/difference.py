@@ -33,7 +33,8 @@ def of(ours: Columns, theirs: Columns, series: Series, key: Key, language: Langu
     unit = series.meaning.unit
     gap = now - then
     text = figures.change(gap, unit, language)
-    percent = _percent(gap, then) if series.meaning.kind is not Kind.RATIO else ""
+    plain = series.meaning.kind is not Kind.RATIO and "balance" not in series.quantity  # a balance may change its sign
+    percent = _percent(gap, then) if plain else ""
     better = figures.BETTER.get(series.quantity)
     return {
         "text": text + percent,

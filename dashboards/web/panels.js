@@ -148,7 +148,7 @@ function chart(panel, data, context) {
 function single(panel, axis, data, context) {
   const at = h("span", { class: "at" });
   const entries = panel.series.map((one) => ({ one, value: h("b", {}, restText(one, panel)) }));
-  const legend = h("div", { class: "legend reading" }, entries.map(({ one, value }) => h("span", { class: "entry" }, key(one.colour, capital(one.name), one.dashed ? "dashed" : panel.kind === "bars" ? "block" : "stroke"), value)),
+  const legend = h("div", { class: "legend reading" }, entries.map(({ one, value }) => h("span", { class: "entry" }, key(one.colour, capital(one.name), one.dashed ? "dashed" : panel.kind === "bars" ? "block" : "stroke"), value)), panel.kind === "bars" && panel.series.length === 1 ? stripLegend(panel) : null,
     data.compare ? key("unknown", data.compare.text, "pale") : null, someMissing(panel, axis) ? key("unknown", say("missing"), "hatched") : null, at);
   const spoken = h("p", { class: "hidden", "aria-live": "polite" });
   const read = (i) => {
@@ -157,7 +157,8 @@ function single(panel, axis, data, context) {
     spoken.textContent = i === null ? "" : `${at.textContent}: ${entries.map(({ one, value }) => `${one.name} ${value.textContent}`).join("; ")}`;
   };
   const label = `${panel.title}. ${panel.series.map((one) => `${one.name} ${one.total.text}${one.difference ? `, ${one.difference.words}` : ""}`).join("; ")}. ${say("plotHelp")}`;
-  const look = { kind: panel.kind, unit: panel.unit, period: panel.period, height: 15, label };
+  const tiers = panel.green !== null && panel.series.length === 1 && panel.kind === "bars";
+  const look = { kind: panel.kind, unit: panel.unit, period: panel.period, height: 15, label, tierOf: tiers ? (v) => tierOf(panel, v) : null };
   const differences = panel.series.filter((one) => one.difference?.text).map((one) => h("li", {}, h("b", {}, `${capital(one.name)} `), difference(one)));
   return h("div", { class: "single" }, legend, plot(panel.series, axis, look, { read, zoom: zoomInto(context) }),
     differences.length ? h("ul", { class: "differences" }, differences) : null, spoken);
@@ -208,6 +209,7 @@ function tierOf(panel, value) {
 }
 
 function strips(panel, data, context) {
+  if (panel.kind === "strip" && panel.series.length === 1) return [single({ ...panel, kind: "bars" }, data.axes[panel.period], data, context)];
   const axis = data.axes[panel.period];
   const at = h("p", { class: "at", "aria-live": "polite" }, " ");
   const timeline = panel.kind === "timeline";

@@ -118,7 +118,9 @@ const paint = (one) => `var(--${one.colour})`;
 
 function drawn(one, place, look, n, of) {
   if (look.kind === "bars" && place.step >= 3) {
-    return [false, true].map((light) => bars(one.values, place, n, of, (i) => isEstimated(one, i) === light, { fill: paint(one), class: light ? "bar light" : "bar" }));
+    const tiers = look.tierOf ? ["green", "yellow", "red"] : [""];
+    return tiers.flatMap((tier) => [false, true].map((light) => bars(one.values, place, n, of, (i) => isEstimated(one, i) === light && (!tier || look.tierOf(one.values[i]) === tier),
+      { fill: tier ? `var(--${tier})` : paint(one), class: light ? "bar light" : "bar" }, one.before ? SHIFTED : PLAIN)));
   }
   const filled = look.kind === "bars" || (look.small && n === 0);
   const area = filled ? s("path", { d: steps(one.values, place, () => true, true), fill: paint(one), class: "area" }) : null;
@@ -128,18 +130,24 @@ function drawn(one, place, look, n, of) {
 }
 
 function before(one, place, look, n, of) {
-  if (!one.before) return null;
-  if (look.kind === "bars" && place.step >= 3) return bars(one.before, place, n, of, () => true, { fill: paint(one), class: "bar before" }, 1.45);
+  if (!one.before || one.dashed) return null;
+  if (look.kind === "bars" && place.step >= 3) return bars(one.before, place, n, of, () => true, { fill: paint(one), class: "bar before" }, BEHIND);
   return s("path", { d: steps(one.before, place, () => true, false), stroke: paint(one), class: "line before" });
 }
 
-function bars(values, place, n, of, wanted, attributes, broad = 1) {
-  const room = (place.step * 0.74) / of;
-  const wide = Math.min(room * broad, place.step * 0.96, rem() * 2.6);
+// How broad a bar is, and how far from the middle of its room: a bar stands before the paler one it is compared with.
+const PLAIN = [1, 0];
+const SHIFTED = [0.72, 0.14];
+const BEHIND = [0.72, -0.14];
+
+function bars(values, place, n, of, wanted, attributes, [broad, aside] = PLAIN) {
+  const room = Math.min((place.step * 0.74) / of, rem() * 2.8);
+  const wide = room * broad;
+  const start = (place.step - room * of) / 2;
   let d = "";
   values.forEach((v, i) => {
     if (v === null || !wanted(i)) return;
-    const x = place.x(i) + place.step * 0.13 + room * (n + 0.5) - wide / 2;
+    const x = place.x(i) + start + room * (n + 0.5 + aside) - wide / 2;
     const [a, b] = [place.y(v), place.zero];
     d += `M${r(x)} ${r(Math.min(a, b))}h${r(wide)}v${r(Math.max(0.5, Math.abs(a - b)))}h${r(-wide)}z`;
   });
