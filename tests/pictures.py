@@ -25,6 +25,7 @@ from service.live import Live
 from service.runner import catch_up, opened
 from service.serving import Server
 from tests.conftest import free_port, need
+from tests.png import shrink
 
 NOON = datetime(2026, 11, 20, 5, 0, tzinfo=UTC)  # 13:00 in the park
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
@@ -54,7 +55,9 @@ def picture(browser: Browser, url: str, file: Path, what: tuple[str, str, str, s
     page.wait_for_selector("#page[aria-busy=false]")
     page.wait_for_timeout(1200)
     file.parent.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=file, full_page=size == "desk")  # a phone shows its first screen
+    png = page.screenshot(full_page=size == "desk")  # a phone shows its first screen
+    page.goto("about:blank")
+    shrink(page, png, file)
     context.close()
 
 

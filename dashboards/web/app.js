@@ -186,7 +186,7 @@ async function other(own) {
   const asked = { from, to, preset: state.preset, compare: state.compare, array: state.array, building: state.building, all: state.all };
   const data = await view.load(asked, spoken(), own.signal);
   if (asking !== own) return true;
-  if (data === null || data === undefined) return unanswered();
+  if (data === null || data === undefined) return unanswered(own);
   banner(meta, false);
   draw(view, data, asked);
   return true;
@@ -215,11 +215,13 @@ function inUse() {
   return Boolean(document.querySelector("dialog[open]") || (within && has.matches("input, select, textarea, .plot")) || at("view").querySelector(".plot:hover"));
 }
 
-/** Keep what stands there where it belongs to this address; else say that there is nothing. */
-function unanswered() {
-  if (drawn === location.search) return false;
-  place(h("p", { class: "calm" }, say("noAnswer")), "");
-  return false;
+/** The view has no answer: because nobody answers at all, or because the question makes no sense here. */
+async function unanswered(own) {
+  const news = await get(`api/v1/meta?lang=${spoken()}`, own.signal);
+  if (asking !== own) return true;
+  if (news) known(news);
+  if (news || drawn !== location.search) place(h("p", { class: "calm" }, say("noAnswer")), "");
+  return Boolean(news);
 }
 
 function place(node, key) {

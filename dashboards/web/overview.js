@@ -13,7 +13,8 @@ const shown = new Map();
 
 /** Ask for all of it. */
 export function loadOverview(language, signal) {
-  return get(`api/v1/overview?lang=${language}`, signal);
+  const all = new URLSearchParams(location.search).get("all") === "1" ? "&all=true" : "";
+  return get(`api/v1/overview?lang=${language}${all}`, signal);
 }
 
 /** Draw what is new. */

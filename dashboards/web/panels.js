@@ -217,7 +217,7 @@ function strips(panel, data, context) {
   if (!shown.length) return [h("p", { class: "calm" }, shape("green"), say("nothingHappened"))];
   const legend = timeline ? panel.states.map((state) => key(state.colour, state.word)) : stripLegend(panel);
   return [h("div", { class: "legend" }, legend, key("unknown", say("missing"), "hatched")),
-    h("ul", { class: "strips" }, shown.map((one) => strips1(one, panel, axis, at, context))), at];
+    h("ul", { class: "rows" }, shown.map((one) => row(one, panel, axis, at, context))), at];
 }
 
 function stripLegend(panel) {
@@ -225,7 +225,7 @@ function stripLegend(panel) {
   return [key("green", `≥ ${percent(panel.green)}`), key("yellow", `≥ ${percent(panel.yellow)}`), key("red", `< ${percent(panel.yellow)}`)];
 }
 
-function strips1(one, panel, axis, at, context) {
+function row(one, panel, axis, at, context) {
   const state = (v) => panel.states?.find((x) => x.value === Math.round(v));
   const keyOf = (i) => {
     const v = one.values[i];

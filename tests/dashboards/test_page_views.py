@@ -191,6 +191,7 @@ def test_an_address_that_makes_no_sense_shows_something_sensible(visit):
 def test_an_unknown_array_is_answered_in_words(visit):
     page = visit(address="view=pv&array=%3Cscript%3E", quiet=False)
     expect(page.locator("#view")).to_contain_text("The service has no answer for this range.")
+    expect(page.locator("#banner")).to_be_hidden()
 
 
 def test_the_wall_turns_and_ends_at_a_key(visit):
