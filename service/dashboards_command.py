@@ -45,7 +45,9 @@ def add_parser(command: argparse.ArgumentParser) -> None:
     action.add_argument("--datasource-user", metavar="NAME", help="who reads there; default as in PARK.yaml")
     action.add_argument("--datasource-password-env", metavar="NAME")
     action.add_argument("--datasource-password-file", type=Path, metavar="FILE")
-    action.add_argument("--renew-secrets", action="store_true", help="hand Grafana the password again")
+    action.add_argument("--datasource-token-env", metavar="NAME", help="token that reads InfluxDB 2")
+    action.add_argument("--datasource-token-file", type=Path, metavar="FILE")
+    action.add_argument("--renew-secrets", action="store_true", help="hand Grafana the password or token again")
     action.set_defaults(command=_push)
 
 
@@ -121,17 +123,17 @@ def _source(park: Park, arguments: argparse.Namespace, uid: str) -> Source:
             "Grafana reads InfluxDB, and this park has the embedded store",
             "set store in PARK.yaml to an InfluxDB; the built-in page shows the same panels without Grafana",
         )
-    env, file = arguments.datasource_password_env, arguments.datasource_password_file
-    if not (env or file):
-        env, file = store.password_env, store.password_file
-    password = secret(env, file)
-    if env and password is None:
-        raise ConfigError(f"the environment variable {env} is not set", "it holds the password of the data source")
-    return Source(
-        uid,
-        f"Parkwatt {park.id}",
-        arguments.datasource_url or store.url,
-        store.database,
-        arguments.datasource_user or store.username,
-        password,
-    )
+    password = _secret(arguments.datasource_password_env, arguments.datasource_password_file)
+    token = _secret(arguments.datasource_token_env, arguments.datasource_token_file)
+    user = arguments.datasource_user
+    if not (password or token or user):
+        user, password = store.username, _secret(store.password_env, store.password_file)
+    url = arguments.datasource_url or store.url
+    return Source(uid, f"Parkwatt {park.id}", url, store.database, user, password, token)
+
+
+def _secret(env: str | None, file: Path | None) -> str | None:
+    found = secret(env, file)
+    if env and found is None:
+        raise ConfigError(f"the environment variable {env} is not set", "Grafana needs it to read InfluxDB")
+    return found

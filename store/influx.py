@@ -176,10 +176,9 @@ class InfluxStore:
             changes = alert_changes(self.alerts(start, end), alerts, start, end)
             # A write merges fields: the end of an alert that stands again would stay.
             self._delete("alert", changes.gone, ("rule", "entity"), "start")
-            starts = self._starts("alert", changes.written, ("rule", "entity"))
-            self._write_rows(
-                starts, influx_alerts.columns(changes.written), micros_of(changes.written["start"]).tolist(), "u"
-            )
+            starts = influx_alerts.starts(self._park_id, changes.written)
+            times = micros_of(changes.written["start"]).tolist()
+            self._write_rows(starts, influx_alerts.columns(changes.written), times, "u")
         return changes.count
 
     def alerts(self, start: datetime, end: datetime) -> pd.DataFrame:

@@ -17,6 +17,12 @@ FIELDS = ("severity", "until", "title_zh", "title_en")
 _SECOND_US = 1_000_000
 
 
+def starts(park_id: str, alerts: pd.DataFrame) -> list[str]:
+    """Return the start of every alert's line."""
+    names = zip(alerts["rule"], alerts["entity"], strict=True)
+    return [line_protocol.series("alert", {"park": park_id, "rule": rule, "entity": e}) for rule, e in names]
+
+
 def columns(alerts: pd.DataFrame) -> list[list[str]]:
     """Return the fields of every alert as text; `until` in seconds, `open` 1 while there is none."""
     standing = alerts["until"].isna()

@@ -51,7 +51,8 @@ def test_the_schema_for_editors_is_up_to_date() -> None:
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "docs/guide.md", "ingest/devices/README.md"]
+    "document",
+    ["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "docs/guide.md", "docs/grafana.md", "ingest/devices/README.md"],
 )
 def test_links_lead_somewhere(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")

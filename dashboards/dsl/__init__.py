@@ -4,5 +4,6 @@ Classic JSON loads in every Grafana and is what file provisioning takes. The SDK
 """
 
 from dashboards.dsl.board import arrange, dashboard_json
+from dashboards.look import DATASOURCE_UID
 
-__all__ = ["arrange", "dashboard_json"]
+__all__ = ["DATASOURCE_UID", "arrange", "dashboard_json"]

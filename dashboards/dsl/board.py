@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.quantities import Period
 from core.text import Language, Text
 from dashboards.dsl.drawing import draw
 from dashboards.dsl.sdk import JSONEncoder, builders, dashboard
 from dashboards.dsl.targets import source, targets_of, variable_source
 from dashboards.look import TAG, Look
-from dashboards.panel import COLOURS, Panel
+from dashboards.panel import COLOURS, Panel, PanelKind
 from dashboards.queries import PARK, AlertQuery, VariableQuery, variables_of
 
 COLUMNS = 24
 ALL = "$__all"
+YEAR = "365d"
 MARKS = Text(zh="告警", en="Alerts")
 OTHERS = Text(zh="其他看板", en="Other dashboards")
 MORE = Text(zh="查看详情", en="See more")
@@ -64,6 +66,8 @@ def dashboard_json(name: str, title: Text, panels: Sequence[Panel], look: Look) 
         drawn = draw(panel, look).id(number).title(panel.title.say(look.language))
         drawn = drawn.description(panel.note.say(look.language)).datasource(source(look))
         drawn = drawn.grid_pos(dashboard.GridPos(h=place.height, w=place.width, x=place.x, y=place.y))
+        if panel.kind is PanelKind.BARS and all(s.period is Period.MONTH for s in panel.series):
+            drawn = drawn.time_from(YEAR)  # a week holds one month at most
         if panel.leads_to:
             drawn = drawn.links([_way_on(panel.leads_to, look)])
         for target in targets_of(panel, look):
@@ -72,6 +76,8 @@ def dashboard_json(name: str, title: Text, panels: Sequence[Panel], look: Look) 
     document: dict[str, Any] = json.loads(JSONEncoder(sort_keys=True).encode(board.build()))  # Any: a JSON document
     for link in (*document["links"], *(k for p in document["panels"] for k in p.get("links", ()))):
         del link["placement"]  # the SDK would hide them in a menu
+    for panel, drawn_json in zip(panels, document["panels"], strict=True):
+        drawn_json["fieldConfig"]["defaults"] |= _way_on_of_each(panel, look)
     document["annotations"] = {"list": [_marks(look)]}
     return document
 
@@ -94,6 +100,15 @@ def _way_on(name: str, look: Look) -> builders.DashboardLink:
         .type(dashboard.DashboardLinkType.LINK)
         .url(f"/d/{look.uid(name)}?${{__url_time_range}}&${{__all_variables}}")
     )
+
+
+def _way_on_of_each(panel: Panel, look: Look) -> dict[str, object]:
+    """Link each array's or building's own line to the same of it alone, where a dashboard shows more."""
+    choice = next((s.choice for s in panel.series if s.choice), None)
+    if not panel.leads_to or not choice:
+        return {}
+    chosen = f"${{__url_time_range}}&${{park:queryparam}}&var-{choice}=${{__field.labels.entity}}"
+    return {"links": [{"title": MORE.say(look.language), "url": f"/d/{look.uid(panel.leads_to)}?{chosen}"}]}
 
 
 def _variable(variable: VariableQuery, look: Look) -> builders.QueryVariable | builders.CustomVariable:

@@ -32,6 +32,7 @@ GAP_MS = {Period.SLOT: 20 * 60_000, Period.DAY: 26 * 3_600_000, Period.MONTH: 32
 MOST_ROWS = 20  # of a strip on one page: more than that nobody can read
 COLUMN_WORDS = {
     "Time": Text(zh="开始", en="Since"),
+    "time": Text(zh="开始", en="Since"),  # what some versions call it
     "entity": Text(zh="对象", en="Where"),
     "rule": Text(zh="规则", en="Rule"),
     "severity": Text(zh="级别", en="Level"),
@@ -167,6 +168,8 @@ def _table(panel: Panel, look: Look) -> AnyPanel:
         if column == "severity":
             properties.append(dashboard.DynamicConfigValue("mappings", [_states(panel, look).to_json()]))
             properties.append(dashboard.DynamicConfigValue("custom.cellOptions", {"type": "color-text"}))
+        if column == "rule":
+            properties = [dashboard.DynamicConfigValue("custom.hidden", True)]  # its title says it in words
         if column == "until":
             properties.append(dashboard.DynamicConfigValue("unit", "dateTimeAsIso"))
             properties.append(dashboard.DynamicConfigValue("noValue", Text(zh="未解除", en="open").say(look.language)))

@@ -89,6 +89,17 @@ def test_links_lead_to_dashboards_of_the_same_language_and_keep_range_and_choice
         assert query == "${__url_time_range}&${__all_variables}"
 
 
+def test_a_line_of_one_array_leads_to_that_array_alone():
+    index = panel_of(committed("park-overview", Language.ZH), "各阵列实发 / 应发（日）")
+    assert index["fieldConfig"]["defaults"]["links"] == [
+        {
+            "title": "查看详情",
+            "url": "/d/parkwatt-pv-zh?${__url_time_range}&${park:queryparam}&var-array=${__field.labels.entity}",
+        }
+    ]
+    assert "links" not in panel_of(committed("pv", Language.ZH), "各阵列性能比（日）")["fieldConfig"]["defaults"]
+
+
 def test_choices_are_many_or_all():
     variables = {v["name"]: v for v in committed("park-overview", Language.EN)["templating"]["list"]}
     assert list(variables) == ["park", "building", "array"]
@@ -118,6 +129,11 @@ def test_gaps_stay_gaps():
     assert custom["lineInterpolation"] == "stepAfter"
     heat = panel_of(committed("pv", Language.EN), "Heat map of generation by slot")
     assert heat["fieldConfig"]["defaults"]["custom"]["insertNulls"] == 1_200_000
+
+
+def test_months_are_shown_for_a_year_whatever_the_range():
+    ranges = {p["title"]: p.get("timeFrom") for p in committed("carbon", Language.EN)["panels"]}
+    assert {title for title, own in ranges.items() if own} == {"Carbon of grid import by month"}
 
 
 def test_levels_are_words_in_the_viewers_language():

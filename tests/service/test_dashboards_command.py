@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,6 +78,19 @@ def test_grafana_may_find_influxdb_elsewhere_as_somebody_else(
     assert [f["title"] for f in grafana.folders.values()] == ["Energy"]
 
 
+def test_influxdb_2_is_read_with_a_token_of_grafanas_own(
+    park: str, grafana: GrafanaStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("READER", "reads-only")
+    typed = ["dashboards", "push", park, "--url", grafana.url, "--token-env", "GRAFANA_TOKEN"]
+    assert main([*typed, "--datasource-token-env", "READER"]) == 0
+    (source,) = grafana.sources.values()
+    assert source["secret"] == {"httpHeaderValue1": "Token reads-only"}
+    assert source["jsonData"]["httpHeaderName1"] == "Authorization"
+    assert source["user"] == ""
+    assert main([*typed, "--datasource-token-env", "ABSENT"]) == 2
+
+
 @pytest.mark.parametrize(
     ("token", "words"),
     [
@@ -95,6 +109,19 @@ def test_a_bad_token_ends_in_one_line_without_the_token(
     assert words in said
     assert not token or token not in said.replace("is no token", "")
     assert PASSWORD not in said
+
+
+@pytest.mark.parametrize(
+    "action", [["build", "--out", "x"], ["push", "--url", "http://127.0.0.1:1", "--token-env", "T"]]
+)
+def test_without_the_extra_it_says_what_to_install(
+    park: str, action: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("dashboards.dsl", "dashboards.pushing"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert main(["dashboards", action[0], park, *action[1:]]) == 2
+    assert "pip install 'parkwatt[grafana]'" in capsys.readouterr().err
 
 
 def test_a_token_file_that_is_not_there_is_named(park: str, capsys: pytest.CaptureFixture[str]) -> None:
