@@ -212,15 +212,42 @@ class EmbeddedStore(Model):
 
 
 class InfluxStore(Model):
-    """InfluxDB 1.x by line protocol and InfluxQL."""
+    """InfluxDB 2 where `bucket` is given, otherwise InfluxDB 1.x or openGemini. Secrets never stand in the YAML."""
 
     kind: Literal["influx"]
     url: str = Field(pattern=r"^https?://")
-    database: str = "parkwatt"
-    username: str | None = None
-    password_env: str | None = None
-    password_file: Path | None = None
+    database: str = Field("parkwatt", description="what InfluxQL calls it; beside `bucket` its name, if not given")
+    username: str | None = Field(None, description="1.x and openGemini")
+    password_env: str | None = Field(None, description="1.x and openGemini")
+    password_file: Path | None = Field(None, description="1.x and openGemini")
+    bucket: str | None = Field(None, min_length=1, description="InfluxDB 2; needs org and a token as well")
+    org: str | None = Field(None, min_length=1, description="InfluxDB 2")
+    token_env: str | None = Field(None, description="InfluxDB 2: the environment variable that holds the token")
+    token_file: Path | None = Field(None, description="InfluxDB 2: the file that holds the token")
     timeout_s: float = Field(10.0, gt=0.0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _database_of_bucket(cls, value: Any) -> Any:  # Any: pydantic hands over whatever stood in the YAML
+        if isinstance(value, dict) and isinstance(value.get("bucket"), str) and not value.get("database"):
+            # InfluxDB 2 itself reads a bucket `a/b` as database a with retention policy b.
+            return {**value, "database": value["bucket"].partition("/")[0]}
+        return value
+
+    @model_validator(mode="after")
+    def _one_interface(self) -> InfluxStore:
+        token = self.token_env or self.token_file
+        if not (self.bucket or self.org or token):
+            return self
+        if not (self.bucket and self.org and token):
+            raise ValueError(
+                "InfluxDB 2 needs bucket, org and token_env or token_file; 1.x and openGemini none of them"
+            )
+        if self.username or self.password_env or self.password_file:
+            raise ValueError(
+                "InfluxDB 2 is opened with a token: leave out username and password, or bucket, org and token"
+            )
+        return self
 
 
 class Http(Model):

@@ -86,7 +86,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--faults", choices=("demo", "random", "none"), help="default: demo in the demo park, else none"
     )
-    _with_park(command, lambda a: commands.simulate(a.park, a.seed, a.interval, a.ledger, a.faults))
+    command.add_argument(
+        "--back", type=float, metavar="DAYS", help="publish the days up to now first (every 15 minutes)"
+    )
+    command.add_argument("--username", help="at the broker, instead of the collector's in PARK.yaml")
+    command.add_argument("--password-file", type=Path, metavar="FILE", help="password of that user")
+    _with_park(command, _simulate)
 
     _history(add)
 
@@ -127,6 +132,11 @@ def _ingest(arguments: argparse.Namespace) -> None:
         draining.drain(park, text, arguments.drain)
     else:
         serving.ingest(park, text, arguments.shard)
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    options = {name: getattr(arguments, name) for name in ("ledger", "faults", "back", "username", "password_file")}
+    return commands.simulate(arguments.park, arguments.seed, arguments.interval, **options)
 
 
 def _history(add: Callable[..., argparse.ArgumentParser]) -> None:

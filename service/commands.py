@@ -88,6 +88,7 @@ def _secrets_missing(park: Park) -> list[str]:
     wanted = [("mqtt", park.mqtt.password_env, park.mqtt.password_file)]
     if park.store.kind == "influx":
         wanted.append(("store", park.store.password_env, park.store.password_file))
+        wanted.append(("store", park.store.token_env, park.store.token_file))
     found = [
         f"{where}: the environment variable {env} is not set here"
         for where, env, _ in wanted
@@ -199,11 +200,11 @@ def decode(template_name: str, topic: str, payload: Path, timezone: str) -> int:
     return 1 if any(result.problems for result in results) else 0
 
 
-def simulate(path: Path, seed: int, interval_s: float, ledger: Path | None, faults: str | None) -> int:
-    """Publish the twin of a park until told to end."""
-    arguments = [str(path), "--seed", str(seed), "--interval", str(interval_s)]
+def simulate(path: Path, seed: int, interval_s: float, **options: object) -> int:
+    """Publish the twin of a park until told to end; `options` are those of service.demo.simulate that were given."""
+    given = [(f"--{name.replace('_', '-')}", str(value)) for name, value in options.items() if value is not None]
     return simulation.main(
-        [*arguments, *(["--ledger", str(ledger)] if ledger else []), *(["--faults", faults] if faults else [])]
+        [str(path), "--seed", str(seed), "--interval", str(interval_s), *(word for pair in given for word in pair)]
     )
 
 

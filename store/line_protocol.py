@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -28,10 +27,13 @@ def series(measurement: str, tags: Mapping[str, str]) -> str:
     return ",".join([measurement, *parts])
 
 
-def number_fields(name: str, values: Sequence[float]) -> list[str]:
+def number_fields(name: str, values: Floats) -> list[str]:
     """Return `name=value` for every value, always as a float, and "" for one that is not known."""
-    # One integer among floats is a type conflict that drops the point, so `repr` of a float and nothing else.
-    return [f"{name}={float(v)!r}" if math.isfinite(v) else "" for v in values]
+    # One integer among floats is a type conflict that drops the point.
+    texts = [f"{name}={text}" for text in numbers(values)]
+    for row in np.flatnonzero(~np.isfinite(values)).tolist():
+        texts[row] = ""
+    return texts
 
 
 def numbers(values: npt.NDArray[np.generic]) -> list[str]:

@@ -107,7 +107,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
     since = arguments.since or begin(park, arguments.ledger, arguments.days, clock.now())
-    simulate(plant, park.mqtt, clock, stop, interval_s=arguments.interval, since=since, ledger_path=arguments.ledger)
+    if arguments.back is not None:
+        since = min(since, clock.now() - timedelta(days=arguments.back))
+    simulate(
+        plant,
+        _broker(park.mqtt, arguments),
+        clock,
+        stop,
+        interval_s=arguments.interval,
+        since=since,
+        ledger_path=arguments.ledger,
+    )
     return 0
 
 
@@ -121,8 +131,19 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--faults", choices=("demo", "random", "none"), help="default: demo in the demo park, else none"
     )
     parser.add_argument("--days", type=int, default=HISTORY_DAYS, help="days of history the demo park started with")
+    parser.add_argument("--back", type=_seconds, metavar="DAYS", help="publish the days up to now first")
+    parser.add_argument("--username", help="at the broker, instead of the one in PARK.yaml")
+    parser.add_argument("--password-file", type=Path, metavar="FILE", help="its password")
     parser.add_argument("--since", type=_instant, metavar="TIME", help="publish everything since then (ISO 8601)")
     return parser.parse_args(argv)
+
+
+def _broker(configured: Broker, arguments: argparse.Namespace) -> Broker:
+    """Return the park's broker, with the meters' user instead of the collector's where one is given."""
+    if arguments.username is None:
+        return configured
+    user = {"username": arguments.username, "password_file": arguments.password_file, "password_env": None}
+    return configured.model_copy(update=user)
 
 
 def _seconds(text: str) -> float:

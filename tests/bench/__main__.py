@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import demo, imports, ingest, peers, registers
+from tests.bench import demo, imports, influx, ingest, peers, registers
 from tests.bench.row import Row, show
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
@@ -17,6 +17,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "ingest": ingest.measure,
     "registers": registers.measure,
     "imports": imports.measure,
+    "influx": influx.measure,
 }
 # Only by name, for it installs a peer: `make bench-peers`.
 PEERS = {"peers": peers.measure}

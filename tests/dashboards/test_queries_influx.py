@@ -12,6 +12,7 @@ from core.quantities import WATCHED, Period
 from dashboards.panels import DASHBOARDS
 from dashboards.queries import PanelQuery, queries_of
 from store.influx import InfluxStore
+from store.influx_v1 import InfluxV1
 
 pytestmark = pytest.mark.influx
 
@@ -43,7 +44,7 @@ def _agrees(query: PanelQuery, answer: pd.DataFrame, asked: pd.DataFrame) -> boo
 
 
 def test_every_panel_query_answers_like_the_store(influxd: str, lakeside, store, capsys: pytest.CaptureFixture[str]):
-    influx = InfluxStore(influxd, DATABASE, lakeside.id)
+    influx = InfluxStore(InfluxV1(influxd, DATABASE), lakeside.id)
     for period in Period:
         frame = store.frames[period]
         recent = frame if period is not Period.SLOT else frame[frame["start"] >= START - timedelta(hours=2)]
@@ -68,7 +69,7 @@ def test_every_panel_query_answers_like_the_store(influxd: str, lakeside, store,
 
 
 def test_a_hole_in_the_data_is_a_hole_in_the_answer(influxd: str, lakeside, store):
-    influx = InfluxStore(influxd, DATABASE, lakeside.id)
+    influx = InfluxStore(InfluxV1(influxd, DATABASE), lakeside.id)
     outage = store.frames[Period.SLOT]
     rows = outage[(outage["entity"] == lakeside.id) & (outage["start"] >= NOW - timedelta(hours=14))]
     influx.write_slots(Period.SLOT, rows)

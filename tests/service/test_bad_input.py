@@ -79,6 +79,18 @@ def test_secrets_that_are_not_here_are_noted(config: Path) -> None:
     assert "note       receiver duty: the environment variable NOT_SET_ANYWHERE is not set here" in result.stdout
 
 
+def test_a_token_that_is_not_here_is_noted_and_half_an_influxdb_2_refused(config: Path) -> None:
+    text = config.read_text(encoding="utf-8")
+    kept = "\n".join(line for line in text.splitlines() if not line.startswith("store:"))
+    place = 'store: {url: "http://127.0.0.1:9", bucket: park, org: ours'
+    config.write_text(f"{kept}\n{place}, token_env: NOT_SET_ANYWHERE}}\n", encoding="utf-8")
+    result = parkwatt("check", str(config))
+    assert result.returncode == 0
+    assert "note       store: the environment variable NOT_SET_ANYWHERE is not set here" in result.stdout
+    config.write_text(f"{kept}\n{place}}}\n", encoding="utf-8")
+    told(parkwatt("check", str(config)), 2, "InfluxDB 2 needs bucket, org and token_env or token_file")
+
+
 def test_a_name_no_report_can_show_is_told_at_once(config: Path) -> None:
     config.write_text(config.read_text(encoding="utf-8").replace("zh: A 馆", "zh: A 馆 🏢"), encoding="utf-8")
     told(parkwatt("check", str(config)), 2, "points hall-a", "U+1F3E2")

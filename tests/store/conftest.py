@@ -13,6 +13,9 @@ from core.frames import readings_frame, slots_frame
 from core.store import Store
 from store.embedded import EmbeddedStore
 from store.influx import InfluxStore
+from store.influx_v1 import InfluxV1
+from store.influx_v2 import InfluxV2
+from tests.store.influx2 import ADMIN, ORG, Influx2
 
 _databases = itertools.count(1)
 
@@ -24,13 +27,29 @@ def clock() -> ManualClock:
     return ManualClock(datetime(2026, 7, 1, 12, 0, 0, 250_001, tzinfo=UTC))
 
 
-@pytest.fixture(params=["embedded", pytest.param("influx", marks=pytest.mark.influx)])
+@pytest.fixture
+def influx2(influxd: str) -> Iterator[Influx2]:
+    """InfluxDB 2's addresses in front of the real InfluxDB 1.x."""
+    server = Influx2(influxd)
+    yield server
+    server.stop()
+
+
+INFLUX = pytest.mark.influx
+
+
+@pytest.fixture(params=["embedded", pytest.param("influx", marks=INFLUX), pytest.param("influx2", marks=INFLUX)])
 def store(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> Iterator[Store]:
     """A fresh, empty store of each kind."""
+    opened: Store
     if request.param == "embedded":
-        opened: Store = EmbeddedStore(tmp_path / "park.duckdb", "park-1", clock=clock)
+        opened = EmbeddedStore(tmp_path / "park.duckdb", "park-1", clock=clock)
+    elif request.param == "influx":
+        server = InfluxV1(request.getfixturevalue("influxd"), f"db {next(_databases)}")
+        opened = InfluxStore(server, "park-1", clock)
     else:
-        opened = InfluxStore(request.getfixturevalue("influxd"), f"db {next(_databases)}", "park-1", clock=clock)
+        url = request.getfixturevalue("influx2").url
+        opened = InfluxStore(InfluxV2(url, "any bucket", ORG, ADMIN, "any name"), "park-1", clock)
     yield opened
     opened.close()
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlparse
 
+import numpy as np
 import pandas as pd
 import pytest
 import requests
@@ -19,6 +20,7 @@ from core.errors import Rejected, Retryable
 from core.quantities import Period
 from store import influxql, line_protocol
 from store.influx import InfluxStore
+from store.influx_v1 import InfluxV1
 from tests.conftest import free_port
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -34,7 +36,7 @@ def opened(influxd: str) -> Iterator[Callable[[], InfluxStore]]:
     stores: list[InfluxStore] = []
 
     def make(park: str = "park-1") -> InfluxStore:
-        stores.append(InfluxStore(influxd, database, park))
+        stores.append(InfluxStore(InfluxV1(influxd, database), park))
         return stores[-1]
 
     yield make
@@ -70,6 +72,24 @@ def test_one_bad_row_among_thousands_is_found(opened, rows):
     (item,) = refused.value.items
     assert item == ("m1", "energy_import_kwh", "", pd.Timestamp("2300-01-01", tz="UTC"))
     assert len(store.readings(*ALWAYS)) == 5999
+
+
+@pytest.mark.influx
+def test_in_a_large_batch_the_later_receipt_wins_and_every_refusal_is_told(opened, rows):
+    store = opened()
+    minutes = range(6000)
+    first = [rows(*((n, 1.0) for n in minutes), device=name) for name in ("a", "b")]
+    later = [rows(*((n, 2.0) for n in minutes), device=name, late_s=1e6) for name in ("a", "b")]
+    sent = pd.concat([*later, *first], ignore_index=True)
+    sent.loc[[17, 20_017], "time"] = pd.Timestamp("2300-01-01", tz="UTC")
+    with pytest.raises(Rejected, match="refused 2 readings: .*time outside range") as refused:
+        store.append_readings(sent)
+    assert sorted(item[0] for item in refused.value.items) == ["a", "b"]
+    stored = store.readings(*ALWAYS)
+    assert stored["device"].value_counts().to_dict() == {"a": 6000, "b": 6000}
+    assert stored.loc[stored["value"] == 1.0, ["device", "time"]].to_numpy().tolist() == [
+        ["a", pd.Timestamp(START + timedelta(minutes=17))]
+    ]
 
 
 @pytest.mark.influx
@@ -200,7 +220,9 @@ def told() -> Iterator[Told]:
 @pytest.fixture
 def client(told: Told) -> Iterator[InfluxStore]:
     clock = ManualClock(datetime(2026, 7, 1, 12, tzinfo=UTC))
-    store = InfluxStore(f"http://127.0.0.1:{told.server_address[1]}/", "db", "park-1", "keeper", "secret", clock=clock)
+    store = InfluxStore(
+        InfluxV1(f"http://127.0.0.1:{told.server_address[1]}/", "db", "keeper", "secret", clock=clock), "park-1", clock
+    )
     yield store
     store.close()
 
@@ -275,7 +297,7 @@ def test_batches_hold_ten_thousand_lines_and_name_their_precision(told, client, 
 
 @pytest.mark.parametrize(("host", "packed"), [("127.0.0.1", False), ("localhost", False), (ELSEWHERE, True)])
 def test_lines_are_packed_unless_influxdb_is_on_this_machine(told, rows, host, packed):
-    store = InfluxStore(f"http://{host}:{told.server_address[1]}", "db", "park-1")
+    store = InfluxStore(InfluxV1(f"http://{host}:{told.server_address[1]}", "db"), "park-1")
     store.append_readings(rows((0, 1.0)))
     store.close()
     assert told.packed is packed
@@ -334,7 +356,7 @@ def test_an_answer_that_is_not_whole_is_never_taken_for_the_data(told, client, b
 
 def test_a_user_who_may_not_create_uses_the_database_that_is_there(told, rows):
     told.query_status, told.query_body = 403, '{"error":"error authorizing query: requires admin privilege"}'
-    store = InfluxStore(f"http://127.0.0.1:{told.server_address[1]}", "db", "park-1")
+    store = InfluxStore(InfluxV1(f"http://127.0.0.1:{told.server_address[1]}", "db"), "park-1")
     store.append_readings(rows((0, 1.0)))
     assert len(told.lines) == 1
     with pytest.raises(Retryable, match="refuses a client without a user name"):
@@ -343,7 +365,7 @@ def test_a_user_who_may_not_create_uses_the_database_that_is_there(told, rows):
 
 
 def test_a_server_that_is_away_is_worth_another_try_and_opening_does_not_fail(rows):
-    store = InfluxStore("http://127.0.0.1:9", "db", "park-1", timeout_s=1)
+    store = InfluxStore(InfluxV1("http://127.0.0.1:9", "db", timeout_s=1), "park-1")
     with pytest.raises(Retryable, match="does not answer; nothing is lost"):
         store.append_readings(rows((0, 1.0)))
     with pytest.raises(Retryable, match="does not answer"):
@@ -355,7 +377,7 @@ def test_lines_are_floats_with_escaped_names():
     start = line_protocol.series("reading", {"park": "p", "device": "A, b=c 电", "channel": ""})
     assert start == r"reading,device=A\,\ b\=c\ 电,park=p"
     fields = [
-        line_protocol.number_fields("value", [5, float("nan"), 1e22]),
+        line_protocol.number_fields("value", np.array([5, float("nan"), 1e22])),
         line_protocol.text_fields("reasons", ["", 'a "b"', "c\\d"]),
     ]
     assert line_protocol.lines([start] * 3, fields, [1, 2, 3]) == [
@@ -375,13 +397,13 @@ def test_a_database_that_is_listed_is_not_created(told, client, rows):
         '{"results":[{"statement_id":0,"series":[{"name":"databases","columns":["name"],"values":[["db"]]}]}]}\n'
     )
     told.statements.clear()
-    client._http._made = False  # as at a fresh start
+    client._http._ready = False  # as at a fresh start
     client.append_readings(rows((0, 1.0)))
     assert told.statements == ["SHOW DATABASES"]
 
 
 def test_a_server_that_is_away_is_told_of_in_the_same_words_each_time(rows):
-    store = InfluxStore(f"http://127.0.0.1:{free_port()}", "db", "park-1")
+    store = InfluxStore(InfluxV1(f"http://127.0.0.1:{free_port()}", "db"), "park-1")
     told = []
     for _ in range(2):
         with pytest.raises(Retryable, match="does not answer; nothing is lost meanwhile") as refused:

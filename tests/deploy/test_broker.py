@@ -1,78 +1,25 @@
-"""What docker-compose.yml hands to the broker and to Grafana: run for real where no container engine is needed."""
+"""The broker's shipped configuration and the secrets of the first start, run for real on loopback."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import queue
-import re
 import shutil
 import socket
+import ssl
 import subprocess
 import time
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
-import yaml
 
-from core.park_file import load_park
-from dashboards.dsl import DATASOURCE_UID
+from tests.conftest import free_port
 
 pytestmark = pytest.mark.checkout
 
-ROOT = Path(__file__).parents[2]
-DEPLOY = ROOT / "deploy"
-
-
-@pytest.fixture
-def compose() -> dict:
-    return yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-
-
-def test_every_mounted_file_and_volume_exists(compose: dict):
-    for name, service in compose["services"].items():
-        for mount in service.get("volumes", []):
-            source = mount.split(":")[0]
-            assert (ROOT / source).exists() if source.startswith(".") else source in compose["volumes"], (name, mount)
-
-
-def test_images_are_pinned_and_what_runs_for_long_has_a_health_check(compose: dict):
-    for name, service in compose["services"].items():
-        tag = service["image"].rpartition(":")[2]
-        assert re.fullmatch(r"\d+\.\d+\.\d+", tag), name
-    assert {n for n, s in compose["services"].items() if "healthcheck" in s} == {
-        "mosquitto",
-        "influxdb",
-        "serve",
-        "grafana",
-    }
-
-
-def test_no_password_stands_in_any_file(compose: dict):
-    for service in compose["services"].values():
-        for key, value in service.get("environment", {}).items():
-            if any(word in key.upper() for word in ("PASSWORD", "TOKEN", "SECRET")):
-                assert key.endswith("_FILE")
-                assert value.startswith("/secrets/")
-
-
-def test_grafana_reads_the_generated_dashboards_with_the_data_source_they_name(compose: dict):
-    provisioning = DEPLOY / "grafana" / "provisioning"
-    source = yaml.safe_load((provisioning / "datasources" / "parkwatt.yaml").read_text(encoding="utf-8"))
-    provider = yaml.safe_load((provisioning / "dashboards" / "parkwatt.yaml").read_text(encoding="utf-8"))
-    assert [d["uid"] for d in source["datasources"]] == [DATASOURCE_UID]
-    assert source["datasources"][0]["jsonData"]["dbName"] == "parkwatt"
-    assert provider["providers"][0]["allowUiUpdates"] is False
-    assert "./dashboards/generated:/dashboards:ro" in compose["services"]["grafana"]["volumes"]
-    assert provider["providers"][0]["options"]["path"] == "/dashboards"
-
-
-def test_the_example_park_is_valid_and_uses_what_compose_makes():
-    park = load_park(DEPLOY / "compose" / "PARK.yaml")
-    assert park.store.kind == "influx"
-    assert str(park.store.password_file) == "/secrets/influx_password"
-    assert str(park.mqtt.password_file) == "/secrets/mqtt_password"
+DEPLOY = Path(__file__).parents[2] / "deploy"
 
 
 @pytest.fixture
@@ -93,19 +40,39 @@ def _make_secrets(folder: Path) -> None:
 
 def test_secrets_are_made_once_and_shared_where_needed(secrets: Path):
     first = {p.relative_to(secrets): p.read_bytes() for p in secrets.rglob("*") if p.is_file() and p.name != "passwd"}
-    assert len(first) == 10
+    assert sorted(map(str, first)) == [
+        "grafana/admin_password",
+        "grafana/influx_password",
+        "grafana/secret_key",
+        "influxdb/admin_password",
+        "influxdb/admin_token",
+        "influxdb/grafana_password",
+        "mosquitto/collector",
+        "mosquitto/devices",
+        "parkwatt/admin_password",
+        "parkwatt/mqtt_password",
+        "simulator/devices",
+    ]
     assert all(len(text) == 32 for text in first.values())
     assert first[Path("parkwatt/mqtt_password")] == first[Path("mosquitto/collector")]
+    assert first[Path("simulator/devices")] == first[Path("mosquitto/devices")]
     assert first[Path("grafana/influx_password")] == first[Path("influxdb/grafana_password")]
-    assert len(set(first.values())) == 7
+    assert len(set(first.values())) == 8
+    assert all(p.stat().st_mode & 0o077 == 0 for p in secrets.rglob("*"))
     _make_secrets(secrets)
     assert all((secrets / name).read_bytes() == text for name, text in first.items())
 
 
 @pytest.fixture
-def broker(mosquitto, secrets: Path, tmp_path: Path):
+def tls_port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def broker(mosquitto, secrets: Path, tmp_path: Path, tls_port: int):
     """The shipped broker configuration on a loopback port."""
     mosquitto.kill()
+    _tls_listener(tmp_path / "broker.d", tls_port)
     text = (DEPLOY / "mosquitto.conf").read_text(encoding="utf-8")
     user = "root" if os.geteuid() == 0 else os.environ.get("USER", "nobody")
     for shipped, here in {
@@ -113,7 +80,8 @@ def broker(mosquitto, secrets: Path, tmp_path: Path):
         "/secrets/passwd": str(secrets / "mosquitto" / "passwd"),
         "/mosquitto/config/mosquitto.acl": str(DEPLOY / "mosquitto.acl"),
         "/mosquitto/data/": f"{tmp_path}/",
-        "log_dest stdout": "log_dest none",
+        "include_dir /mosquitto/config/broker.d": f"include_dir {tmp_path}/broker.d",
+        "log_dest stderr": "log_dest none",
     }.items():
         assert shipped in text
         text = text.replace(shipped, here)
@@ -129,10 +97,26 @@ def broker(mosquitto, secrets: Path, tmp_path: Path):
     process.wait()
 
 
+def _tls_listener(folder: Path, port: int) -> None:
+    """Put the example listener beside a certificate for this machine, as an operator would."""
+    folder.mkdir()
+    text = (DEPLOY / "compose" / "broker.d" / "tls.conf.example").read_text(encoding="utf-8")
+    assert "listener 8883\n" in text
+    text = text.replace("listener 8883", f"listener {port} 127.0.0.1").replace(
+        "/mosquitto/config/broker.d", str(folder)
+    )
+    (folder / "tls.conf").write_text(text, encoding="utf-8")
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    made += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "broker.key", "-out", "broker.crt"]
+    subprocess.run(made, cwd=folder, check=True, capture_output=True)
+
+
 class Client:
     """An MQTT client with a persistent session; what happens to it comes out of a queue."""
 
-    def __init__(self, port: int, name: str, user: str | None = None, password: str | None = None) -> None:
+    def __init__(
+        self, port: int, name: str, user: str | None = None, password: str | None = None, ca: Path | None = None
+    ) -> None:
         self.happened: queue.Queue[str] = queue.Queue()
         self.mqtt = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=name, clean_session=False)
         self.mqtt.on_connect = lambda _c, _u, _f, reason, _p: self.happened.put(str(reason))
@@ -140,6 +124,8 @@ class Client:
         self.mqtt.on_subscribe = lambda *_: self.happened.put("subscribed")
         if user:
             self.mqtt.username_pw_set(user, password)
+        if ca:
+            self.mqtt.tls_set(ca_certs=str(ca), tls_version=ssl.PROTOCOL_TLS_CLIENT)
         self.mqtt.max_queued_messages_set(0)
         self.mqtt.connect("127.0.0.1", port)
         self.mqtt.loop_start()
@@ -195,4 +181,22 @@ def test_meters_cannot_listen_and_the_collector_cannot_send(broker: tuple[int, P
     assert set(heard) <= {"Success"}
     assert spy.happened.empty()
     for client in (spy, collector):
+        client.close()
+
+
+@pytest.mark.broker
+def test_a_meter_may_come_by_tls_and_needs_its_password_there_too(
+    broker: tuple[int, Path], tls_port: int, tmp_path: Path
+):
+    port, secrets = broker
+    authority = tmp_path / "broker.d" / "broker.crt"
+    stranger = Client(tls_port, "stranger", ca=authority)
+    assert stranger.next() == "Not authorized"
+    collector = Client(port, "collector", "parkwatt", (secrets / "collector").read_text())
+    assert [collector.next(), collector.listen()] == ["Success", "subscribed"]
+    meter = Client(tls_port, "meter", "devices", (secrets / "devices").read_text(), authority)
+    assert meter.next() == "Success"
+    meter.send("park/m/1")
+    assert collector.next() == "park/m/1"
+    for client in (stranger, collector, meter):
         client.close()
