@@ -128,6 +128,7 @@ def _source(park: Park, arguments: argparse.Namespace, uid: str) -> Source:
     user = arguments.datasource_user
     if not (password or token or user):
         user, password = store.username, _secret(store.password_env, store.password_file)
+        token = _secret(store.token_env, store.token_file)
     url = arguments.datasource_url or store.url
     return Source(uid, f"Parkwatt {park.id}", url, store.database, user, password, token)
 

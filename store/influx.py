@@ -45,7 +45,18 @@ from store.influx_rows import (
     times,
 )
 from store.influx_writing import MAX_LINES, Refusal
-from store.rows import Ints, group_rows, instant_of, known, micros, micros_of, reading_keys, refuse, usable_flags
+from store.rows import (
+    Ints,
+    group_rows,
+    instant_of,
+    known,
+    micros,
+    micros_of,
+    nanos_of,
+    reading_keys,
+    refuse,
+    usable_flags,
+)
 from store.slot_changes import REVISION_COLUMNS, revisions_frame, slot_changes
 
 _DELETES_PER_QUERY = 200
@@ -174,8 +185,8 @@ class InfluxStore:
             # A write merges fields: the end of an alert that stands again would stay.
             self._delete("alert", changes.gone, ("rule", "entity"), "start")
             starts = influx_alerts.starts(self._park_id, changes.written)
-            times = micros_of(changes.written["start"]).tolist()
-            self._write_rows(starts, influx_alerts.columns(changes.written), times, "u")
+            times = nanos_of(changes.written["start"])
+            self._write_rows(starts, influx_alerts.columns(changes.written), times)
         return changes.count
 
     def alerts(self, start: datetime, end: datetime) -> pd.DataFrame:
@@ -249,7 +260,7 @@ class InfluxStore:
 
     def _write_slots(self, period: Period, written: pd.DataFrame) -> None:
         starts = starts_of(period.value, self._park_id, written, SLOT_TAGS)
-        self._write_rows(starts, slot_columns(written), micros_of(written["start"]).tolist(), "u")
+        self._write_rows(starts, slot_columns(written), nanos_of(written["start"]))
 
     def _write_revisions(self, period: Period, superseded: pd.DataFrame) -> None:
         """Keep superseded rows at start + (time of replacement in hundredths of a second) nanoseconds.
@@ -265,13 +276,12 @@ class InfluxStore:
             line_protocol.number_fields("start", seconds(rows["start"])),
             line_protocol.number_fields("replaced_at", np.full(len(rows), now / _SECOND_US)),
         ]
-        instants = micros_of(rows["start"]) * 1000 + now // 10_000
-        self._write_rows(starts, fields, instants.tolist(), "n")
+        self._write_rows(starts, fields, [start + now // 10_000 for start in nanos_of(rows["start"])])
 
-    def _write_rows(self, starts: list[str], fields: list[list[str]], instants: list[int], precision: str) -> None:
+    def _write_rows(self, starts: list[str], fields: list[list[str]], instants: list[int]) -> None:
         if not starts:
             return
-        refusal = self._http.write(line_protocol.lines(starts, fields, instants), precision)
+        refusal = self._http.write(line_protocol.lines(starts, fields, instants))
         if refusal.positions:
             lines = [starts[i] for i in refusal.positions]
             raise Rejected(f"InfluxDB refused {len(lines)} computed rows: {refusal.reason}", lines)

@@ -28,9 +28,9 @@ def columns(alerts: pd.DataFrame) -> list[list[str]]:
     standing = alerts["until"].isna()
     until = micros_of(alerts["until"].fillna(alerts["start"])) / _SECOND_US
     return [
-        line_protocol.number_fields("severity", alerts["severity"].tolist()),
-        line_protocol.number_fields("until", np.where(standing, np.nan, until).tolist()),
-        line_protocol.number_fields("open", standing.astype(float).tolist()),
+        line_protocol.number_fields("severity", alerts["severity"].to_numpy(dtype="float64")),
+        line_protocol.number_fields("until", np.where(standing, np.nan, until)),
+        line_protocol.number_fields("open", np.where(standing, 1.0, 0.0)),
         line_protocol.text_fields("title_zh", alerts["title_zh"].tolist()),
         line_protocol.text_fields("title_en", alerts["title_en"].tolist()),
     ]

@@ -64,10 +64,10 @@ class InfluxHttp(ABC):
             self._make()
             self._ready = True
 
-    def write(self, lines: Sequence[str], precision: str = "u") -> Refusal:
-        """Store lines and return those that InfluxDB will never take; raises Retryable for everything else."""
+    def write(self, lines: Sequence[str]) -> Refusal:
+        """Store lines with times in nanoseconds, and return those that InfluxDB will never take; raises Retryable for everything else."""
         self._prepared()
-        return Batches(lambda body: self._send(*self._packed(body), precision), self._refused).write(lines)
+        return Batches(lambda body: self._send(*self._packed(body)), self._refused).write(lines)
 
     def query(self, statement: str) -> Iterator[Series]:
         """Run InfluxQL and yield what it returns, chunk by chunk."""
@@ -87,7 +87,7 @@ class InfluxHttp(ABC):
         """Create what is not there yet."""
 
     @abstractmethod
-    def _send(self, body: bytes, encoding: str, precision: str) -> Answer:
+    def _send(self, body: bytes, encoding: str) -> Answer:
         """Post lines; raises Retryable where nobody answers."""
 
     @abstractmethod

@@ -19,7 +19,6 @@ from core.errors import ConfigError, Retryable
 from store.influx_answers import NOT_ALLOWED, Answer, answer_of
 from store.influx_http import InfluxHttp, major_version
 
-_PRECISIONS = {"u": "us", "n": "ns"}
 _OLD = (
     "leave out store.bucket, store.org and the token: InfluxDB 1.x and openGemini have store.database, store.username "
     "and a password"
@@ -123,7 +122,7 @@ class InfluxV2(InfluxHttp):
             )
         self._worked(answer)
 
-    def _send(self, body: bytes, encoding: str, precision: str) -> Answer:
+    def _send(self, body: bytes, encoding: str) -> Answer:
         # Half a second that only InfluxDB 2 should cost.
         from influxdb_client.rest import ApiException  # noqa: PLC0415
         from urllib3.exceptions import HTTPError  # noqa: PLC0415
@@ -133,7 +132,7 @@ class InfluxV2(InfluxHttp):
                 self._org,
                 self._bucket,
                 body,
-                precision=_PRECISIONS[precision],
+                precision="ns",
                 content_encoding=encoding,
                 content_type="text/plain; charset=utf-8",
             )

@@ -27,11 +27,12 @@ def series(measurement: str, tags: Mapping[str, str]) -> str:
     return ",".join([measurement, *parts])
 
 
-def number_fields(name: str, values: Floats) -> list[str]:
+def number_fields(name: str, values: Sequence[float] | Floats) -> list[str]:
     """Return `name=value` for every value, always as a float, and "" for one that is not known."""
     # One integer among floats is a type conflict that drops the point.
-    texts = [f"{name}={text}" for text in numbers(values)]
-    for row in np.flatnonzero(~np.isfinite(values)).tolist():
+    column = np.asarray(values, dtype="float64")
+    texts = [f"{name}={text}" for text in numbers(column)]
+    for row in np.flatnonzero(~np.isfinite(column)).tolist():
         texts[row] = ""
     return texts
 
@@ -44,15 +45,18 @@ def numbers(values: npt.NDArray[np.generic]) -> list[str]:
 
 
 def reading_lines(starts: Sequence[str], values: Floats, received_s: Floats, flags: Floats, times: Ints) -> list[str]:
-    """Return one line per reading from the starts of lines and columns; a value that is NaN is left out."""
+    """Return one line per reading from the starts of lines and columns; a value that is NaN is left out.
+
+    `times` are microseconds; the line has nanoseconds, which every InfluxDB understands without being told.
+    """
     texts = [numbers(column) for column in (values, received_s, flags, times)]
     lines_ = [
-        f"{start} value={value},received_at={received},flags={flag} {time}"
+        f"{start} value={value},received_at={received},flags={flag} {time}000"
         for start, value, received, flag, time in zip(starts, *texts, strict=True)
     ]
     for row in np.flatnonzero(np.isnan(values)).tolist():
         _, received, flag, time = (column[row] for column in texts)
-        lines_[row] = f"{starts[row]} received_at={received},flags={flag} {time}"
+        lines_[row] = f"{starts[row]} received_at={received},flags={flag} {time}000"
     return lines_
 
 
@@ -86,7 +90,7 @@ def text_fields(name: str, values: Sequence[str]) -> list[str]:
 
 
 def lines(starts: Sequence[str], fields: Sequence[Sequence[str]], times: Sequence[int]) -> list[str]:
-    """Return one line per row from the starts of lines, columns of fields and timestamps."""
+    """Return one line per row from the starts of lines, columns of fields and timestamps in nanoseconds."""
     rows = zip(*fields, strict=True)
     return [
         f"{start} {','.join(filter(None, row))} {time}" for start, row, time in zip(starts, rows, times, strict=True)

@@ -36,6 +36,11 @@ def micros_of(times: pd.Series) -> Ints:
     return times.astype("datetime64[us, UTC]").to_numpy("datetime64[us]").view("int64")
 
 
+def nanos_of(times: pd.Series) -> list[int]:
+    """Return a column of aware times as nanoseconds since 1970, also where they do not fit 64 bits."""
+    return [t * 1000 for t in micros_of(times).tolist()]
+
+
 def times_of(microseconds: Ints) -> pd.DatetimeIndex:
     """Return microseconds since 1970 as aware times in UTC; no time zone but UTC is ever looked at."""
     return pd.DatetimeIndex(microseconds.astype("int64", copy=False).view("datetime64[us]")).tz_localize(UTC)

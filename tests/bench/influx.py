@@ -27,7 +27,7 @@ from store.influx import InfluxStore
 from store.influx_rows import slot_columns, starts_of
 from store.influx_v1 import InfluxV1
 from store.influx_writing import MAX_LINES
-from store.rows import micros_of
+from store.rows import micros_of, nanos_of
 from tests.bench.row import Row
 from tests.bench.servers import cpu_s, influxd
 
@@ -70,7 +70,7 @@ def packed_lines(frame: pd.DataFrame) -> list[bytes]:
 
 def post_bare(url: str, database: str, bodies: list[bytes]) -> None:
     """Post them by two threads, as the store does."""
-    place = {"db": database, "precision": "u"}
+    place = {"db": database}
     with requests.Session() as session, ThreadPoolExecutor(2) as threads:
 
         def post(body: bytes) -> None:
@@ -133,7 +133,7 @@ def fill(store: InfluxStore, meters: int = METERS) -> None:
         "reasons": np.where(filled, "gap", "").astype(object),
     }
     frame = slots_frame(pd.DataFrame(columns))
-    fields, instants = slot_columns(frame), micros_of(times.to_series()).tolist()
+    fields, instants = slot_columns(frame), nanos_of(times.to_series())
     for meter in range(meters):
         starts = starts_of("slot", "park", frame.iloc[:1].assign(entity=f"m{meter}"), ("scope", "entity", "quantity"))
         store._http.write(line_protocol.lines(starts * SLOTS, fields, instants))

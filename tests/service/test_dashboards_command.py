@@ -91,6 +91,16 @@ def test_influxdb_2_is_read_with_a_token_of_grafanas_own(
     assert main([*typed, "--datasource-token-env", "ABSENT"]) == 2
 
 
+def test_without_a_token_of_its_own_grafana_gets_the_parks(park: str, grafana: GrafanaStandIn) -> None:
+    path = Path(park)
+    store = "database: park, bucket: park, org: us, token_env: INFLUX_SECRET}"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("database: park, username: reader, password_env: INFLUX_SECRET}", store))
+    assert main(["dashboards", "push", park, "--url", grafana.url, "--token-env", "GRAFANA_TOKEN"]) == 0
+    (source,) = grafana.sources.values()
+    assert source["secret"] == {"httpHeaderValue1": f"Token {PASSWORD}"}
+
+
 @pytest.mark.parametrize(
     ("token", "words"),
     [
