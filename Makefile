@@ -40,7 +40,7 @@ seeds: $(VENV)/.dev
 	$(BIN)/python -m service.demo.score $(ARGS)
 
 pictures: $(VENV)/.dev
-	$(BIN)/python -m tests.pictures
+	$(BIN)/python -m tests.pictures $(ARGS)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -74,11 +74,17 @@ class Runtime:
     collector: Collector | None = None
     jobs: dict[str, JobHealth] = field(default_factory=dict)
     working: threading.Lock = field(default_factory=threading.Lock)  # one writer of derived series at a time
+    listeners: list[Callable[[str], None]] = field(default_factory=list)  # told "data" or "alerts" when these changed
 
     @property
     def say(self) -> AlertSpeaker:
         """Words for alerts."""
         return speaker(self.park)
+
+    def tell(self, what: str) -> None:
+        """Tell whoever listens that computed data or alerts changed."""
+        for listener in self.listeners:
+            listener(what)
 
     def collectors(self) -> dict[str, CollectorStatus]:
         """Return how each collector fares, by shard: ours, or what those in other processes wrote down."""
@@ -133,6 +139,7 @@ class Jobs:
             timezone="UTC", job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
         self._scheduler.add_listener(self._noticed, EVENT_JOB_MISSED | EVENT_JOB_ERROR | EVENT_JOB_MAX_INSTANCES)
+        self._told: dict[str, tuple[str, datetime]] = {}  # alerts as the last evaluation left them
         self._stopping = threading.Event()
         self._watch = threading.Thread(target=self._watch_clock, name="clock", daemon=True)
 
@@ -193,10 +200,16 @@ class Jobs:
         health.last_duration_s = clock.monotonic_s() - started_s
 
     def _run_compute(self, now: datetime) -> None:
-        self._lateness.touched(self._compute.run(now))
+        result = self._compute.run(now)
+        self._lateness.touched(result)
+        if result.changed:
+            self._runtime.tell("data")
 
     def _run_rules(self, now: datetime) -> None:
-        self._rules.evaluate(now)
+        alerts = {a.fingerprint: (a.state, a.active_at) for a in self._rules.evaluate(now)}
+        if alerts != self._told:
+            self._told = alerts
+            self._runtime.tell("alerts")
         self._notifier.send(now)
 
     def _run_watch(self, now: datetime) -> None:

@@ -25,6 +25,7 @@ from service.access import managing
 from service.access.passwords import Passwords
 from service.collectors import WRITE_EVERY_S, write_status
 from service.http import make_app
+from service.live import Live
 from service.memory import give_back
 from service.runner import Jobs, Runtime, opened
 
@@ -78,6 +79,19 @@ def _end_loudly(*, broken: bool) -> None:
         raise Retryable("the thread that stores readings has ended; see the log")
 
 
+class Server(uvicorn.Server):
+    """Ends the streams of open pages first, or it would wait for them."""
+
+    def __init__(self, config: uvicorn.Config, live: Live) -> None:
+        super().__init__(config)
+        self._live = live
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End in order."""
+        self._live.close()
+        await super().shutdown(sockets)
+
+
 def serve_runtime(runtime: Runtime, listener: socket.socket, *, collect: bool) -> None:
     """Serve an opened park on a bound socket until SIGTERM or SIGINT, then end in order."""
     park = runtime.park
@@ -86,13 +100,15 @@ def serve_runtime(runtime: Runtime, listener: socket.socket, *, collect: bool) -
     host, port = listener.getsockname()[:2]
     tls = park.http.tls
     url = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+    live = Live()
     config = uvicorn.Config(
-        make_app(runtime, token), log_config=None, access_log=False, timeout_graceful_shutdown=5, server_header=False,
+        make_app(runtime, token, live), log_config=None, access_log=False, timeout_graceful_shutdown=5,
         # Who is a proxy stands in PARK.yaml; uvicorn would believe every program of this machine.
-        proxy_headers=False, ssl_certfile=tls.cert_file if tls else None, ssl_keyfile=tls.key_file if tls else None,
+        server_header=False, proxy_headers=False, ssl_certfile=tls.cert_file if tls else None,
+        ssl_keyfile=tls.key_file if tls else None,
     )  # fmt: skip
     _load_certificate(config)
-    server = uvicorn.Server(config)
+    server = Server(config, live)
 
     def end(*_: object) -> None:
         server.should_exit = True

@@ -1,8 +1,9 @@
-"""Take the README's pictures: the demo park at noon, in Chromium. `make pictures`."""
+"""Take the README's pictures: the demo park at noon, in Chromium. `make pictures`, or `ARGS="--all DIR"` for every view."""
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
 import threading
 import time
@@ -10,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import uvicorn
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from core.clock import ManualClock
 from core.park_file import load_park
@@ -20,26 +21,62 @@ from service.demo.history import write_history
 from service.demo.plant import Plant, epoch_of
 from service.demo.site import park_yaml
 from service.http import make_app
+from service.live import Live
 from service.runner import catch_up, opened
+from service.serving import Server
 from tests.conftest import free_port, need
+from tests.png import shrink
 
 NOON = datetime(2026, 11, 20, 5, 0, tzinfo=UTC)  # 13:00 in the park
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-VIEWS = {"page": (1440, 900), "phone": (390, 844)}
+WIDTHS = {"desk": (1440, 900), "phone": (390, 844)}
+SHOWN = ("overview", "energy", "pv", "buildings", "carbon", "alerts", "data", "reports", "corrections")
+# What the README shows: view, language, theme, width, and what else stands in the address.
+CHOSEN = {
+    "page-zh": ("overview", "zh", "light", "desk", ""),
+    "page-en": ("overview", "en", "light", "desk", ""),
+    "phone-zh": ("overview", "zh", "light", "phone", ""),
+    "phone-en": ("overview", "en", "light", "phone", ""),
+    "pv-en": ("pv", "en", "light", "desk", "compare=month"),
+    "pv-zh": ("pv", "zh", "light", "desk", "compare=month"),
+    "energy-dark-en": ("energy", "en", "dark", "desk", "range=7d&compare=week"),
+    "buildings-dark-zh": ("buildings", "zh", "dark", "desk", ""),
+    "carbon-phone-zh": ("carbon", "zh", "dark", "phone", "range=12m"),
+}
 
 
-def shoot(url: str, out: Path) -> None:
-    """Save a picture per language and width."""
-    out.mkdir(parents=True, exist_ok=True)
+def picture(browser: Browser, url: str, file: Path, what: tuple[str, str, str, str, str]) -> None:
+    """Save one picture of one view."""
+    view, language, theme, size, more = what
+    width, height = WIDTHS[size]
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme, locale=language)
+    page = context.new_page()
+    page.goto(f"{url}/?view={view}&lang={language}&{more}")
+    page.wait_for_selector("#page[aria-busy=false]")
+    page.wait_for_timeout(1200)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    png = page.screenshot(full_page=size == "desk")  # a phone shows its first screen
+    page.goto("about:blank")
+    shrink(page, png, file)
+    context.close()
+
+
+def shoot(url: str, out: Path, everything: Path | None) -> None:
+    """Save the chosen few, and on demand every view in both languages, light and dark, wide and narrow."""
+    wanted = {out / f"{name}.png": what for name, what in CHOSEN.items()}
+    if everything:
+        for view, language, theme, size in itertools.product(SHOWN, ("zh", "en"), ("light", "dark"), WIDTHS):
+            wanted[everything / f"{view}-{language}-{theme}-{size}.png"] = (
+                view,
+                language,
+                theme,
+                size,
+                "compare=month",
+            )
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=need("chromium", "chromium"), args=ARGUMENTS)
-        for name, (width, height) in VIEWS.items():
-            for language in ("zh", "en"):
-                page = browser.new_page(viewport={"width": width, "height": height}, color_scheme="light")
-                page.goto(f"{url}/?lang={language}")
-                page.wait_for_load_state("networkidle")
-                page.wait_for_timeout(1500)
-                page.screenshot(path=out / f"{name}-{language}.png", full_page=True)
+        for file, what in wanted.items():
+            picture(browser, url, file, what)
         browser.close()
 
 
@@ -47,6 +84,7 @@ def main() -> None:
     """Build the demo park at a fixed noon and take its pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
+    parser.add_argument("--all", type=Path, metavar="DIR", help="also every view, language, theme and width")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder, text = Path(name), park_yaml(NOON)
@@ -58,12 +96,13 @@ def main() -> None:
             import_files(park, runtime.store, runtime.state, [folder / "history.parquet"], runtime.clock, None)
             catch_up(runtime)
             port = free_port()
-            server = uvicorn.Server(uvicorn.Config(make_app(runtime, ""), port=port, log_config=None))
+            live = Live()
+            server = Server(uvicorn.Config(make_app(runtime, "", live), port=port, log_config=None), live)
             thread = threading.Thread(target=server.run)
             thread.start()
             while not server.started:
                 time.sleep(0.05)
-            shoot(f"http://127.0.0.1:{port}", arguments.out)
+            shoot(f"http://127.0.0.1:{port}", arguments.out, arguments.all)
             server.should_exit = True
             thread.join()
 

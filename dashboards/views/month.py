@@ -55,6 +55,7 @@ def _day(data: ViewData, day: date) -> Json:
     balance = rows["net_balance_kwh"]
     return {
         "day": day.day,
+        "date": day.isoformat(),
         "name": words.day_text(day, data.language),
         "weekend": day.weekday() >= 5,  # noqa: PLR2004 - Saturday
         "partial": day == data.day,

@@ -144,7 +144,7 @@ def _open_alerts(data: ViewData, alerts: list[AlertRecord]) -> Json:
         "trend": None,
         "coverage": None,
         "estimated": None,
-        "href": "#alerts",
+        "leads_to": "alerts",
     }
 
 
@@ -176,7 +176,7 @@ def _number(
         "trend": trend,
         "coverage": words.number_or_none(row.coverage),
         "estimated": words.number_or_none(row.estimated),
-        "href": "#arrays" if panel_id == "pv-index" else "#month",
+        "leads_to": {"pv-index": "pv", "carbon": "carbon"}.get(panel_id, "energy"),
     }
 
 
@@ -247,18 +247,29 @@ def _points(data: ViewData, now: float, before: float) -> Json:
 
 def _trend(data: ViewData, difference: float, text: str, before: str, *, higher_is_better: bool) -> Json:
     before_days = [before for _, before in _day_pairs(data)]
-    against = words.days_text(before_days[0], before_days[-1], data.language)
-    return _movement(difference, text, f"{against} {before}", higher_is_better=higher_is_better, language=data.language)
+    count, against = len(before_days), words.days_text(before_days[0], before_days[-1], data.language)
+    whole = Text(zh=f"{count} 个整日", en=f"{count} whole {'day' if count == 1 else 'days'}").say(data.language)
+    return _movement(
+        difference, text, f"{against} {before}", whole, higher_is_better=higher_is_better, language=data.language
+    )
 
 
-def _movement(difference: float, text: str, against: str, *, higher_is_better: bool, language: Language) -> Json:
+def _movement(
+    difference: float, text: str, against: str, over: str, *, higher_is_better: bool, language: Language
+) -> Json:
     better = None if difference == 0 else (difference > 0) == higher_is_better
     return {
         "text": text,
-        "against": f"对比 {against}" if language is Language.ZH else f"vs {against}",
+        "against": _against(over, against, language),
         "direction": "up" if difference > 0 else "down" if difference < 0 else "flat",
         "better": better,
     }
+
+
+def _against(over: str, against: str, language: Language) -> str:
+    """Say what is compared: the number beside it also counts the running day, the comparison does not."""
+    compared = f"对比 {against}" if language is Language.ZH else f"vs {against}"
+    return f"{over}{'，' if language is Language.ZH else ', '}{compared}" if over else compared
 
 
 def _today_trend(data: ViewData) -> Json | None:
@@ -275,7 +286,7 @@ def _today_trend(data: ViewData) -> Json | None:
     text = words.points_text(now - before, data.language)
     same_time = Text(zh="昨日同时段", en="yesterday by this time").say(data.language)
     against = f"{same_time} {words.percent_text(before)}"
-    return _movement(round(now - before, 3), text, against, higher_is_better=True, language=data.language)
+    return _movement(round(now - before, 3), text, against, "", higher_is_better=True, language=data.language)
 
 
 def _share(data: ViewData, start: datetime, count: int) -> float | None:

@@ -10,15 +10,15 @@ from typing import TypeAlias
 from core.frames import instant
 from core.park import Park
 from core.store import State, Store
-from core.text import Language, local_time
+from core.text import Language
 from core.timebase import SLOT
 from core.verdict import TIER_WORDS, net_zero_tier, net_zero_verdict
 from core.words import AlertSpeaker
-from dashboards.panel import COLOURS
 from dashboards.views import words
 from dashboards.views.alerts import open_alerts
 from dashboards.views.corrections import corrections
 from dashboards.views.data import ViewData, load
+from dashboards.views.meta import about
 from dashboards.views.month import month
 from dashboards.views.multiples import arrays, buildings
 from dashboards.views.numbers import five_numbers
@@ -27,8 +27,6 @@ from dashboards.views.quality import coverage, events_of_month
 from dashboards.views.today import today_curve
 
 Json: TypeAlias = "dict[str, object]"
-
-SILENT_AFTER = timedelta(minutes=30)
 
 
 def overview(
@@ -51,7 +49,8 @@ def overview(
     events = state.events(month_start, max(now, today_end))
     first_reading = store.info().first_reading
     return {
-        "meta": _meta(data, collector),
+        "meta": about(park, now, data.language, _last_data(data), collector, empty=data.empty)
+        | {"today": data.day.isoformat()},
         "verdict": _verdict(data),
         "numbers": five_numbers(data, alerts),
         "power": power_now(data),
@@ -64,34 +63,6 @@ def overview(
         "corrections": corrections(state.corrections(), park, data.language),
         "month": month(data),
     }
-
-
-def _meta(data: ViewData, collector: Mapping[str, object] | None) -> Json:
-    park, zone = data.park, data.park.zone
-    last = _last_data(data)
-    local = data.now.astimezone(zone)
-    return {
-        "park": {"id": park.id, "name": park.name.say(data.language)},
-        "notice": park.notice.say(data.language) if park.notice else None,
-        "language": data.language.value,
-        "languages": [x.value for x in park.languages],
-        "zone": park.timezone,
-        "offset": local.strftime("UTC%z")[:-2] + ":" + local.strftime("%z")[-2:],
-        "now": data.now.isoformat(),
-        "now_text": local_time(data.now, zone),
-        "digest": park.digest[:12],
-        "empty": data.empty,
-        "last_data": last.isoformat() if last else None,
-        "last_data_text": local_time(last, zone) if last else None,
-        "silent": last is not None and data.now - last > SILENT_AFTER,
-        "collector": _plain(collector) if collector else None,
-        "colours": {name: {"light": c.light, "dark": c.dark} for name, c in COLOURS.items()},
-    }
-
-
-def _plain(status: Mapping[str, object]) -> Json:
-    """Write instants as text; everything else of a status is plain already."""
-    return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in status.items()}
 
 
 def _last_data(data: ViewData) -> datetime | None:

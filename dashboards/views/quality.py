@@ -11,10 +11,11 @@ from core.park import Park, Point
 from core.quality import Event, Reason, joined_outages
 from core.quantities import Scope
 from core.text import MISSING, Text
+from core.timebase import SLOT
 from core.words import event_words
 from dashboards.panels import panel
 from dashboards.views import words
-from dashboards.views.data import COVERAGE_DAYS, Row, ViewData
+from dashboards.views.data import COVERAGE_DAYS, LATE_SLOTS, Row, ViewData
 
 Json: TypeAlias = "dict[str, object]"
 
@@ -76,7 +77,7 @@ def _rows(data: ViewData, point: Point, start: datetime) -> list[Row]:
 def events_of_month(data: ViewData, events: Sequence[Event]) -> list[Json]:
     """Return what happened to the park's data this month, newest first; where there is much, jumps before outages."""
     start, _ = data.month
-    recent = [e for e in joined_outages(events) if e.end >= start]
+    recent = [e for e in joined_outages(events) if e.end >= start and not _on_its_way(e, data.now)]
     recent.sort(key=lambda e: (e.code in {Reason.MISSING, Reason.GAP}, -e.start.timestamp()))
     recent = sorted(recent[:EVENTS_SHOWN], key=lambda e: e.start, reverse=True)
     return [
@@ -89,6 +90,12 @@ def events_of_month(data: ViewData, events: Sequence[Event]) -> list[Json]:
         }
         for e in recent
     ]
+
+
+def _on_its_way(event: Event, now: datetime) -> bool:
+    """Whether a silence is so young and short that its data may still come: the page is not alarmed by a start."""
+    late = LATE_SLOTS * SLOT
+    return event.code == Reason.MISSING and event.end - event.start <= late and now - event.end <= late
 
 
 def entity_name(park: Park, entity: str) -> Text:

@@ -1,5 +1,6 @@
 // Today as a curve. Plotly draws it; every step, gap and shade is laid out here so that nothing is drawn through a hole.
 
+import { linkTo } from "./address.js";
 import { fluid, h, heading, key, rem, s } from "./dom.js";
 import { kilowatts, say } from "./say.js";
 import { colour, plain } from "./theme.js";
@@ -174,7 +175,7 @@ export function today(view) {
   const legend = h("div", { class: "legend" }, view.series.map((c) => key(c.colour, c.name, c.dashed ? "dashed" : "stroke")),
     key("pv", say("gap"), "pale"), key("unknown", say("estimated"), "dotted"), key("unknown", say("missing"), "hatched"));
   return [
-    heading(view.title, view.note),
+    heading(view.title, view.note, h("a", { href: linkTo("energy", { preset: "today" }) }, say("details"))),
     h("div", { class: "under" }, legend, view.shortfall ? h("p", { class: view.shortfall.kwh > 0 ? "gapword" : "gapword fine" }, view.shortfall.text) : null),
     chart, failed,
   ];

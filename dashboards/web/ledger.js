@@ -1,11 +1,12 @@
 // The month day by day, the data's coverage, and what happened to the meters.
 
+import { linkTo } from "./address.js";
 import { fluid, h, heading, key, picture, rem, s, shape } from "./dom.js";
 import { percent, say, spoken } from "./say.js";
 
 /** Draw the month: generation up, consumption down, the balance as a mark between them. */
 export function month(view, now) {
-  const legend = [key(view.colours.generation_kwh, say("generation")), key(view.colours.load_kwh, say("consumption")),
+  const legend = [h("a", { href: linkTo("energy") }, say("details")), key(view.colours.generation_kwh, say("generation")), key(view.colours.load_kwh, say("consumption")),
     key("ink", say("balance"), "dot"), key("ink", say("plan"), "mark")];
   return [
     heading(view.title, view.note, ...legend),
@@ -80,14 +81,14 @@ function table(view) {
   return h("details", { class: "days" }, h("summary", {}, say("allDays")),
     h("div", { class: "scroll", tabindex: 0 }, h("table", {},
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, say("day")), view.columns.map((c) => h("th", { scope: "col" }, c.name)), h("th", { scope: "col" }, say("measured")))),
-      h("tbody", {}, view.days.map((d) => h("tr", { class: d.weekend ? "weekend" : "" }, h("th", { scope: "row" }, d.name, d.partial ? h("small", {}, ` ${say("partial")}`) : null), cells(d), h("td", {}, d.coverage_text)))),
+      h("tbody", {}, view.days.map((d) => h("tr", { class: d.weekend ? "weekend" : "" }, h("th", { scope: "row" }, h("a", { href: linkTo("energy", { from: d.date, to: d.date }) }, d.name), d.partial ? h("small", {}, ` ${say("partial")}`) : null), cells(d), h("td", {}, d.coverage_text)))),
       h("tfoot", {}, h("tr", {}, h("th", { scope: "row" }, say("total")), cells(view.total), h("td", {}, view.total.coverage_text))))));
 }
 
 /** Draw the coverage strip: one row per meter, one cell per day, filled as high as it was measured. */
 export function coverage(view) {
   return [
-    heading(view.title, view.note, key("load", `≥ ${percent(view.green)}`, "soft"), key("yellow", `${percent(view.yellow)}–${percent(view.green)}`), key("red", `< ${percent(view.yellow)}`), key("unknown", say("missing"), "hatched")),
+    heading(view.title, view.note, h("a", { href: linkTo("data") }, say("details")), key("load", `≥ ${percent(view.green)}`, "soft"), key("yellow", `${percent(view.yellow)}–${percent(view.green)}`), key("red", `< ${percent(view.yellow)}`), key("unknown", say("missing"), "hatched")),
     h("ul", { class: "strips" }, view.meters.map((m) => h("li", { class: "strip" },
       h("span", { class: "name" }, m.name),
       fluid((width) => strip(m, view, width)),

@@ -1,5 +1,6 @@
 // Arrays and buildings, small and alike, the one furthest from where it should be first.
 
+import { linkTo } from "./address.js";
 import { chip, fluid, h, heading, key, picture, rem, s } from "./dom.js";
 import { kilowatts, percent, say } from "./say.js";
 
@@ -15,7 +16,7 @@ export function arrays(view) {
 
 function array(view, top) {
   return h("li", { class: "multiple" },
-    h("div", { class: "name" }, h("b", {}, view.name), h("small", {}, view.size)),
+    h("div", { class: "name" }, h("a", { class: "entity", href: linkTo("pv", { array: view.id, preset: "7d" }) }, view.name), h("small", {}, view.size)),
     fluid((width) => week(view, top, width)),
     h("div", { class: "figure" }, h("b", {}, view.index_text), chip(view.tier, view.tier_word)),
     h("div", { class: "figure more" }, h("span", {}, view.actual_text), view.lost_text ? h("small", {}, view.lost_text) : null));
@@ -52,7 +53,7 @@ export function buildings(view) {
 function building(view, top) {
   const partial = view.coverage !== null && view.coverage < 0.995;
   return h("li", { class: "multiple" },
-    h("div", { class: "name" }, h("b", {}, view.name), h("small", {}, `${say("usual")} ${view.usual_kw_text}`)),
+    h("div", { class: "name" }, h("a", { class: "entity", href: linkTo("buildings", { building: view.id, preset: "today" }) }, view.name), h("small", {}, `${say("usual")} ${view.usual_kw_text}`)),
     fluid((width) => hours(view, top, width)),
     h("div", { class: "figure" }, h("b", {}, view.difference_text), h("small", {}, partial ? say("share")(percent(view.coverage)) : "")),
     h("div", { class: "figure more" }, h("span", {}, view.today_text), h("small", {}, `${say("usual")} ${view.usual_text}`)));

@@ -2,7 +2,44 @@
 
 const WORDS = {
   zh: {
-    skip: "跳到结论",
+    skip: "跳到内容",
+    nav: "视图",
+    views: { overview: "总览", energy: "能源", pv: "光伏", buildings: "建筑", carbon: "碳排放", alerts: "告警", data: "数据质量", reports: "月报", corrections: "更正" },
+    more: "更多",
+    range: "时段",
+    presets: { today: "今天", yesterday: "昨天", "7d": "近 7 天", month: "本月", lastmonth: "上月", year: "今年", "12m": "近 12 个月" },
+    first: "第一天",
+    last: "最后一天",
+    earlier: "前一时段",
+    later: "后一时段",
+    wider: "放宽时段",
+    compare: "对比",
+    compareNone: "不对比",
+    compareWith: { week: "上周", month: "上月", year: "去年" },
+    comparedWith: (text) => `对比：${text}（浅色）`,
+    filterAll: { array: "全部阵列", building: "全部用电点" },
+    figures: "关键数字",
+    noData: "此时段没有数据。",
+    asTable: "数值表",
+    period: { slot: "时刻", hour: "时刻", day: "日期", month: "月份" },
+    showAll: (n) => `另有 ${n} 项，全部显示`,
+    sameScale: (top) => `同一刻度，顶端 ${top}`,
+    details: "详情",
+    ownPeak: "各自峰值",
+    earlierValue: "对比期",
+    plotHelp: "按左右方向键读数，按住 Shift 选择，回车放大。",
+    carpetLimit: "热力图最多显示 366 天，请缩短时段。",
+    nothingHappened: "此时段没有告警。",
+    alertColumns: ["开始", "结束", "级别", "对象", "告警", "电量"],
+    stillOpen: "未恢复",
+    failedView: "服务没有回应，下面可能不是最新数据。",
+    noView: "此视图未能载入。",
+    noAnswer: "服务没有给出此时段的数据。",
+    reload: "重试",
+    keys: "键盘快捷键",
+    close: "关闭",
+    keyList: [["1 … 9", "切换视图"], ["t", "今天"], ["m", "本月"], ["y", "今年"], ["[ ]", "前一 / 后一时段"], ["-", "放宽时段"], ["c", "切换对比"], ["w", "大屏轮播，Esc 退出"], ["← →", "图上读数；Shift 选择，Enter 放大"], ["?", "本列表"]],
+    wall: "大屏轮播",
     theme: { auto: "外观：跟随系统", light: "外观：浅色", dark: "外观：深色" },
     language: "语言",
     measured: "实测",
@@ -87,7 +124,44 @@ const WORDS = {
     shapes: { even: "均匀", own: "按自身曲线" },
   },
   en: {
-    skip: "Skip to the verdict",
+    skip: "Skip to the content",
+    nav: "Views",
+    views: { overview: "Overview", energy: "Energy", pv: "PV", buildings: "Buildings", carbon: "Carbon", alerts: "Alerts", data: "Data", reports: "Reports", corrections: "Corrections" },
+    more: "More",
+    range: "Range",
+    presets: { today: "Today", yesterday: "Yesterday", "7d": "7 days", month: "This month", lastmonth: "Last month", year: "This year", "12m": "12 months" },
+    first: "First day",
+    last: "Last day",
+    earlier: "The range before",
+    later: "The range after",
+    wider: "Wider range",
+    compare: "Compare",
+    compareNone: "with nothing",
+    compareWith: { week: "last week", month: "last month", year: "last year" },
+    comparedWith: (text) => `Compared with ${text}, drawn paler`,
+    filterAll: { array: "All arrays", building: "All buildings" },
+    figures: "Key figures",
+    noData: "No data in this range.",
+    asTable: "As a table",
+    period: { slot: "Time", hour: "Time", day: "Day", month: "Month" },
+    showAll: (n) => `${n} more: show all`,
+    sameScale: (top) => `one scale, top ${top}`,
+    details: "Details",
+    ownPeak: "its own peak",
+    earlierValue: "before",
+    plotHelp: "Left and right arrow read values, Shift selects, Enter zooms.",
+    carpetLimit: "A heat map holds at most 366 days: choose a shorter range.",
+    nothingHappened: "No alerts in this range.",
+    alertColumns: ["Since", "Until", "Severity", "Where", "What", "Energy"],
+    stillOpen: "open",
+    failedView: "The service does not answer; what is shown may be out of date.",
+    noView: "This view could not be loaded.",
+    noAnswer: "The service has no answer for this range.",
+    reload: "Try again",
+    keys: "Keyboard shortcuts",
+    close: "Close",
+    keyList: [["1 … 9", "Go to a view"], ["t", "Today"], ["m", "This month"], ["y", "This year"], ["[ ]", "The range before / after"], ["-", "Wider range"], ["c", "Next comparison"], ["w", "Wall screen, Esc ends it"], ["← →", "Read values; Shift selects, Enter zooms"], ["?", "This list"]],
+    wall: "Wall screen",
     theme: { auto: "Theme: system", light: "Theme: light", dark: "Theme: dark" },
     language: "Language",
     measured: "measured",
@@ -205,4 +279,29 @@ export function kilowatts(kw) {
   const size = Math.abs(kw);
   const text = kw.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
   return `${text.replace("-", "−")} kW`;
+}
+
+const MWH_FROM = 10_000;
+
+/** Write a value with its unit, three significant figures; missing is a dash. */
+export function amount(value, unit) {
+  if (value === null || value === undefined) return "–";
+  if (unit === "1") return `${significant(100 * value)} %`;
+  if (unit === "kWh" && Math.abs(value) >= MWH_FROM) return `${significant(value / 1000)} MWh`;
+  if (unit === "kgCO2") return Math.abs(value) >= MWH_FROM ? `${significant(value / 1000)} t CO₂` : `${significant(value)} kg CO₂`;
+  if (unit === "kW" && Math.abs(value) < 0.05) return "0 kW";
+  return `${significant(value)} ${unit === "count" || unit === "level" ? "" : unit}`.trim();
+}
+
+/** Write a value as a table has it: all figures there are, without its unit. */
+export function exact(value, unit) {
+  if (value === null || value === undefined) return "–";
+  const text = unit === "1" ? (100 * value).toFixed(1) : value.toLocaleString("en", { maximumFractionDigits: 3 });
+  return text.replace("-", "−");
+}
+
+function significant(value) {
+  if (value === 0) return "0";
+  const digits = Math.max(0, Math.min(3, 2 - Math.floor(Math.log10(Math.abs(value)))));
+  return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
 }

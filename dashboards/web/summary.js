@@ -1,5 +1,6 @@
 // The verdict, the five numbers, and what needs a person.
 
+import { linkTo } from "./address.js";
 import { chip, h, heading, s, shape } from "./dom.js";
 import { percent, say } from "./say.js";
 
@@ -35,7 +36,7 @@ function trend(view, long = true) {
 /** Draw the five numbers. */
 export function numbers(views) {
   return views.map((view) =>
-    h("a", { class: "number", href: view.href, title: view.note },
+    h("a", { class: "number", href: linkTo(view.leads_to), "data-leads": view.leads_to, title: view.note },
       h("span", { class: "title" }, view.title),
       h("span", { class: "value" }, h("strong", {}, view.text), view.unit ? h("small", {}, view.unit) : null, chip(view.tier, view.tier_word)),
       trend(view.trend),
@@ -62,7 +63,7 @@ function alert(view) {
 /** Draw open alerts in words. */
 export function alerts(views) {
   return [
-    heading(say("alerts"), say("alertsNote")),
+    heading(say("alerts"), say("alertsNote"), h("a", { href: linkTo("alerts") }, say("details"))),
     views.length ? h("ol", { class: "alerts" }, views.map(alert)) : h("p", { class: "calm" }, shape("green"), say("noAlerts")),
   ];
 }

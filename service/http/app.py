@@ -21,13 +21,20 @@ from service.http.health import health_router
 from service.http.page import page_router
 from service.http.reading import Fresh, reading_router
 from service.http.reports import Reports, reports_router
+from service.http.views import views_router
 from service.http.writing import writing_router
+from service.live import Live
 from service.runner import Runtime
 from service.security import Gate
 
 
-def make_app(runtime: Runtime, token: str) -> FastAPI:
-    """Build the application; `token` is what requests that change something must present."""
+def make_app(runtime: Runtime, token: str, live: Live | None = None) -> FastAPI:
+    """Build the application; `token` is what requests that change something must present.
+
+    Whoever ends the server closes `live` first: its streams never end by themselves.
+    """
+    live = live or Live()
+    runtime.listeners.append(live.tell)
     access = Access(runtime.park, runtime.people, runtime.clock, token)
     reports = Reports(runtime)
     fresh: Fresh = {}
@@ -35,6 +42,7 @@ def make_app(runtime: Runtime, token: str) -> FastAPI:
     def changed() -> None:
         fresh.clear()
         reports.forget()
+        live.tell("data")
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -56,6 +64,7 @@ def make_app(runtime: Runtime, token: str) -> FastAPI:
         app.include_router(router, prefix="/api/v1")
     app.include_router(health_router(runtime, access))
     app.include_router(reading_router(runtime, fresh), prefix="/api/v1")
+    app.include_router(views_router(runtime, live), prefix="/api/v1")
     app.include_router(reports_router(runtime, reports), prefix="/api/v1")
     app.include_router(writing_router(runtime, access), prefix="/api/v1")
     app.add_exception_handler(RequestValidationError, _misasked)

@@ -22,6 +22,7 @@ from core.store import AlertRecord, StoreInfo
 from core.text import Language
 from core.timebase import day_bounds, days_between, month_bounds
 from core.words import AlertWords
+from tests.dashboards.pages import answer, browser, site, views, visit  # noqa: F401 - fixtures
 
 NOW = datetime(2026, 11, 21, 6, 20, tzinfo=UTC)  # Saturday, 14:20 in Shanghai
 FIRST = date(2026, 9, 28)

@@ -3,131 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib import resources
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from core.text import Text
-from core.words import AlertWords
-from dashboards.views import overview
 
 pytestmark = pytest.mark.browser
-
-WEB = Path(__file__).parents[2] / "dashboards" / "web"
-POLICY = (
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-)
-TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
-]  # fmt: skip
-
-
-class Site:
-    """The service as the page sees it: its files, and an answer per language that a test may change."""
-
-    def __init__(self) -> None:
-        self.answer: Callable[[str], dict] | None = None
-        site = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                status, kind, body = site.reply(self.path)
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Security-Policy", POLICY)
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def reply(self, address: str) -> tuple[int, str, bytes]:
-        parts = urlsplit(address)
-        if parts.path == "/":
-            return 200, TYPES[".html"], (WEB / "index.html").read_bytes()
-        if parts.path == "/static/vendor/plotly.min.js":
-            return 200, TYPES[".js"], resources.files("plotly").joinpath("package_data/plotly.min.js").read_bytes()
-        if parts.path.startswith("/static/"):
-            file = WEB / parts.path.removeprefix("/static/")
-            return 200, TYPES[file.suffix], file.read_bytes()
-        if parts.path == "/api/v1/overview" and self.answer:
-            language = parse_qs(parts.query)["lang"][0]
-            return 200, "application/json", json.dumps(self.answer(language), allow_nan=False).encode()
-        return 503, "text/plain", b"gone"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("chromium is not on this machine: apt-get install chromium")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    served = Site()
-    yield served
-    served.server.shutdown()
-    served.server.server_close()
-
-
-def _spoken(alert, language) -> AlertWords:
-    return AlertWords(*json.loads(alert.params["words"])[language.value])
-
-
-@pytest.fixture
-def answer(lakeside, store, state, now):
-    """Make the service's answer from seeded data."""
-
-    def _answer(language: str, **changed) -> dict:
-        given = {"park": lakeside, "store": store, "state": state, "now": now} | changed
-        collector = {"connected": True, "received": 128_391, "quarantined": 3}
-        return overview(given["park"], given["store"], given["state"], given["now"], language, _spoken, collector)
-
-    return _answer
-
-
-@pytest.fixture
-def visit(browser: Browser, site: Site):
-    """Open the page; afterwards it must have been quiet and asked nobody but the site."""
-    opened, complaints, elsewhere = [], [], []
-
-    def _visit(language: str = "en", width: int = 1440, theme: str = "light", quiet: bool = True) -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": 780 if width < 500 else 900}, color_scheme=theme, locale="en-GB"
-        )
-        page = context.new_page()
-        page.on("console", lambda m: complaints.append(m.text) if quiet and m.type in {"error", "warning"} else None)
-        page.on("pageerror", lambda e: complaints.append(str(e)))
-        page.on(
-            "request", lambda r: None if r.url.startswith((site.url, "data:", "blob:")) else elsewhere.append(r.url)
-        )
-        page.goto(f"{site.url}?lang={language}")
-        opened.append(context)
-        return page
-
-    yield _visit
-    for context in opened:
-        context.close()
-    assert complaints == []
-    assert elsewhere == []
 
 
 def _drawn(page: Page) -> None:
@@ -260,15 +143,16 @@ def test_keyboard_reaches_everything_that_acts(visit, site, answer):
     page = visit()
     _drawn(page)
     reached = []
-    for _ in range(12):
+    for _ in range(19):
         page.keyboard.press("Tab")
         reached.append(
             page.evaluate(
-                "document.activeElement.className || document.activeElement.id || document.activeElement.lang"
+                """(({ className, id, lang, dataset }) => className || dataset.view || id || lang)(document.activeElement)"""
             )
         )
     assert reached[:4] == ["skip", "zh-CN", "en", "plain"]
-    assert reached[4:9] == ["number"] * 5
+    assert reached[4:8] == ["plain", "overview", "energy", "pv"]
+    assert reached[14:19] == ["number"] * 5
 
 
 def test_sections_stand_in_reading_order_and_every_picture_has_words(visit, site, answer):

@@ -114,9 +114,9 @@ def test_trends_compare_whole_days_with_the_same_days_of_the_month_before(look, 
     set_value(Period.DAY, "net_balance_kwh", -90.0, start=november)
     trend = look("en")["numbers"][1]["trend"]
     assert trend == {
-        "text": "+200 kWh", "against": "vs 1–20 October −2,000 kWh", "direction": "up", "better": True,
+        "text": "+200 kWh", "against": "20 whole days, vs 1–20 October −2,000 kWh", "direction": "up", "better": True,
     }  # fmt: skip
-    assert look("zh")["numbers"][1]["trend"]["against"] == "对比 10 月 1–20 日 −2,000 kWh"
+    assert look("zh")["numbers"][1]["trend"]["against"] == "20 个整日，对比 10 月 1–20 日 −2,000 kWh"
 
 
 def test_a_thin_day_makes_no_trend(look, set_value):

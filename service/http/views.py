@@ -1,0 +1,62 @@
+"""The data of a view in one answer, what every view stands on, and word of changes as they happen."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query
+from starlette.responses import Response, StreamingResponse
+
+from core.text import Language
+from core.timebase import day_bounds, day_of
+from dashboards import views
+from dashboards.panels import DASHBOARDS
+from dashboards.views.spans import checked
+from service.http.answers import AnyJson
+from service.live import Live
+from service.runner import Runtime
+
+
+def views_router(runtime: Runtime, live: Live) -> APIRouter:
+    """Build the routes."""
+    router = APIRouter(tags=["views"])
+
+    @router.get("/meta", summary="Who the park is, when it is, how the data fare")
+    def meta(lang: Language = Language.ZH) -> Response:
+        now, status = runtime.clock.now(), runtime.collector_status()
+        return AnyJson(views.meta(runtime.park, runtime.store, now, lang, status))
+
+    @router.get("/views/{dashboard}", summary="Every panel of a dashboard over a range of local days")
+    def view(
+        dashboard: str,
+        first: Annotated[date | None, Query(alias="from", description="first local day")] = None,
+        last: Annotated[date | None, Query(alias="to", description="last local day")] = None,
+        compare: views.Compare = views.Compare.NONE,
+        lang: Language = Language.ZH,
+        array: Annotated[str, Query(max_length=100, description="one array only")] = "",
+        building: Annotated[str, Query(max_length=100, description="one load or meter only")] = "",
+        everything: Annotated[bool, Query(alias="all", description="every entity, not the twelve to look at")] = False,
+    ) -> Response:
+        if dashboard not in DASHBOARDS:
+            raise HTTPException(404, f"there is no such view; there are: {', '.join(DASHBOARDS)}")
+        now = runtime.clock.now()
+        last = last or day_of(now, runtime.park.zone)
+        first = first or last.replace(day=1)
+        span = checked(first, last)
+        since = day_bounds(span.first, runtime.park.zone)[0]
+        alerts = runtime.state.alerts(since) if dashboard == "alerts" else []
+        question = views.Question(first, last, compare, views.Filters(array, building, everything))
+        answer = views.dashboard_view(
+            runtime.park, runtime.store, dashboard, question, now, lang, alerts=alerts, say=runtime.say
+        )
+        return AnyJson(answer)
+
+    @router.get("/live", summary="Server-sent events: `changed` when computed data or alerts did")
+    async def changes() -> StreamingResponse:
+        if live.full:
+            raise HTTPException(503, "too many pages listen; ask again later", {"Retry-After": "60"})
+        headers: dict[str, Any] = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(live.stream(), media_type="text/event-stream", headers=headers)
+
+    return router
