@@ -164,4 +164,7 @@ def placed(asked: AskedSilence, author: str, park: Park, now: datetime) -> Silen
 def _utc(instant: datetime | None, park: Park) -> datetime | None:
     if instant is None:
         return None
-    return (instant if instant.tzinfo else instant.replace(tzinfo=park.zone)).astimezone(UTC)
+    try:
+        return (instant if instant.tzinfo else instant.replace(tzinfo=park.zone)).astimezone(UTC)
+    except OverflowError:
+        raise ConfigError(f"{instant.isoformat()} is no time of this world") from None
