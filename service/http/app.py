@@ -21,6 +21,8 @@ from service.http.page import page_router
 from service.http.reading import Fresh, reading_router
 from service.http.reports import Reports, reports_router
 from service.http.writing import writing_router
+from service.made_reports import MadeReports
+from service.making import Maker
 from service.runner import Runtime
 from service.security import Gate
 
@@ -29,6 +31,8 @@ def make_app(runtime: Runtime, token: str) -> FastAPI:
     """Build the application; `token` is what requests that change something must present."""
     access = Access(token)
     reports = Reports(runtime)
+    made = MadeReports(runtime.park)
+    maker = Maker(runtime, made)
     fresh: Fresh = {}
 
     def changed() -> None:
@@ -38,6 +42,7 @@ def make_app(runtime: Runtime, token: str) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        maker.close()
         reports.close()
 
     app = FastAPI(
@@ -48,7 +53,7 @@ def make_app(runtime: Runtime, token: str) -> FastAPI:
     app.include_router(page_router())
     app.include_router(health_router(runtime))
     app.include_router(reading_router(runtime, fresh), prefix="/api/v1")
-    app.include_router(reports_router(runtime, reports), prefix="/api/v1")
+    app.include_router(reports_router(runtime, reports, access, made, maker), prefix="/api/v1")
     app.include_router(writing_router(runtime, access), prefix="/api/v1")
     app.add_exception_handler(RequestValidationError, _misasked)
     app.include_router(handling_router(runtime, access, fresh.clear), prefix="/api/v1")

@@ -109,6 +109,9 @@ def _reading(router: APIRouter, runtime: Runtime) -> None:
             "open": items(reversed(firing), lang),
             "history": page(AlertFilter(first, last), MOST, None, lang),
             "silences": silences(lang),
+            "now": runtime.clock.now().isoformat(),
+            "starts": first.isoformat() if first else None,
+            "ends": last.isoformat() if last else None,
             **choices(park, handling.entities(runtime), rule_names(park), lang),
         }
 
