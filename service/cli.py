@@ -15,7 +15,7 @@ from core.errors import ConfigError, Rejected, Retryable
 from core.park import Park
 from core.park_file import load_park
 from core.text import Language
-from service import commands, correct_command, dashboards_command, draining, exporting, history, logs, memory, serving
+from service import alerts_command, commands, correct_command, dashboards_command, draining, exporting, history, logs, memory, serving
 
 EXIT_REJECTED, EXIT_CONFIG, EXIT_RETRY, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 2, 75, 70, 130
 
@@ -109,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     dashboards_command.add_parser(add("dashboards", help="a park's own Grafana dashboards: build files, or push them"))
 
     correct_command.add_parser(add("correct", help="correct history without touching a reading, or undo that"))
+
+    alerts_command.add_parser(add("alerts", help="list, acknowledge, comment on and silence alerts"))
 
     command = add("decode", help="what would this message become?")
     command.add_argument("template", help="name of a device template, or a path to one")

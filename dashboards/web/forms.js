@@ -16,9 +16,9 @@ export function choice(options, chosen = null, attributes = {}) {
   return h("select", attributes, options.map((o) => h("option", { value: o.id, selected: o.id === chosen }, o.name)));
 }
 
-/** A field for the name of whoever acts, remembered on this device; null where the service knows who it is. */
-export function author(label, meta) {
-  if (meta?.who?.named) return null;
+/** A field for the name of whoever acts, remembered on this device; null where somebody is signed in, whom the service names. */
+export function author(label) {
+  if (document.querySelector("button.account:not([hidden])")) return null;
   let known = "";
   try {
     known = localStorage.getItem(NAME) ?? "";
@@ -38,15 +38,17 @@ function remember(name) {
 
 /**
  * Show a form in a dialog. `send` gets what was filled in and returns a promise of { fault }; without a fault the dialog
- * closes and `done` is called. Texts: title, note, save, cancel, busy.
+ * closes and `done` is called; `extra` makes something to stand below the fields. Texts: title, note, save, cancel, busy.
  */
-export function openForm({ title, note, fields, texts, send, done }) {
+export function openForm({ title, note, fields, texts, send, done, extra }) {
   const told = h("p", { role: "alert", class: "told" });
   const save = h("button", { type: "submit" }, texts.save);
   const cancel = h("button", { type: "button", on: { click: () => dialog.close() } }, texts.cancel);
+  const between = h("div", {});
   const form = h("form", { method: "dialog" }, h("h2", { id: "f-title" }, title), note ? h("p", { class: "note" }, note) : null,
-    ...fields.filter(Boolean), told, h("p", { class: "acts" }, cancel, save));
+    ...fields.filter(Boolean), between, told, h("p", { class: "acts" }, cancel, save));
   const dialog = h("dialog", { class: "panel form", "aria-labelledby": "f-title", on: { close: () => dialog.remove() } }, form);
+  if (extra) between.append(extra(form));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (save.disabled) return;

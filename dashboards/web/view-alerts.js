@@ -91,7 +91,7 @@ function acting(a, what, w, context) {
   const [title, note, save, label] = texts[what];
   openForm({
     title, note,
-    fields: [h("p", { class: "about" }, a.title), author(w.who, context.meta), field("text", label, h("input", { maxlength: 500, required: what === "comment" }))],
+    fields: [h("p", { class: "about" }, a.title), author(w.who), field("text", label, h("input", { maxlength: 500, required: what === "comment" }))],
     texts: { save, cancel: w.cancel, busy: w.busy },
     send: (values) => post(`api/v1/alerts/${what}?lang=${context.language}`, { fingerprint: a.fingerprint, active_at: a.since, ...values }),
     done: () => context.reload(),
@@ -119,7 +119,7 @@ function silenced(x, w, context) {
 function ending(x, w, context) {
   openForm({
     title: w.endTitle, note: w.endNote,
-    fields: [h("p", { class: "about" }, x.what), author(w.who, context.meta), field("reason", w.reason, h("input", { required: true, maxlength: 500 }))],
+    fields: [h("p", { class: "about" }, x.what), author(w.who), field("reason", w.reason, h("input", { required: true, maxlength: 500 }))],
     texts: { save: w.record, cancel: w.cancel, busy: w.busy },
     send: (values) => post(`api/v1/silences/${x.id}/end?lang=${context.language}`, values),
     done: () => context.reload(),
@@ -135,7 +135,7 @@ function silencing(data, w, context, a = null) {
       field("entity", w.silenceEntity, choice([any, ...data.entities], a?.entity_id ?? "")),
       field("start", w.from, h("input", { type: "datetime-local" }), data.zone),
       field("end", w.until, h("input", { type: "datetime-local", required: true }), data.zone),
-      author(w.who, context.meta), field("reason", w.reason, h("input", { required: true, maxlength: 500 }))],
+      author(w.who), field("reason", w.reason, h("input", { required: true, maxlength: 500 }))],
     texts: { save: w.silence.replace("…", ""), cancel: w.cancel, busy: w.busy },
     send: (values) => post(`api/v1/silences?lang=${context.language}`, values),
     done: () => context.reload(),

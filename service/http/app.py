@@ -15,6 +15,7 @@ from core.errors import ConfigError, Rejected, Retryable
 from service.access import Access
 from service.http.answers import AnyJson
 from service.http.corrections import corrections_router
+from service.http.data import data_router
 from service.http.handling import handling_router
 from service.http.health import health_router
 from service.http.page import page_router
@@ -56,6 +57,7 @@ def make_app(runtime: Runtime, token: str) -> FastAPI:
     app.include_router(reports_router(runtime, reports, access, made, maker), prefix="/api/v1")
     app.include_router(writing_router(runtime, access), prefix="/api/v1")
     app.add_exception_handler(RequestValidationError, _misasked)
+    app.include_router(data_router(runtime), prefix="/api/v1")
     app.include_router(handling_router(runtime, access, fresh.clear), prefix="/api/v1")
     app.include_router(corrections_router(runtime, access, changed), prefix="/api/v1")
     for kind, status in ((ConfigError, 400), (Rejected, 422), (Retryable, 503)):

@@ -10,15 +10,14 @@ from fastapi import APIRouter, Body, HTTPException, Path, Query, Request
 
 from core.handled import handled
 from core.handling import ActKind
-from core.park import FIRST_YEAR, LAST_YEAR
 from core.store import AlertFilter, AlertRecord
 from core.text import Language
-from core.timebase import day_bounds
 from dashboards.views.alerts import Glance
 from dashboards.views.handling import act_view, alert_item, choices, silence_view
 from rules.words import rule_names
 from service import handling
 from service.access import Access, Role
+from service.http.ranges import bounds
 from service.runner import Runtime
 
 Given = dict[str, Any]  # Any: JSON, checked by core.handling
@@ -91,7 +90,7 @@ def _reading(router: APIRouter, runtime: Runtime) -> None:
         after: Annotated[str | None, Query(max_length=300, description="`next` of the page before")] = None,
         lang: Language = Language.ZH,
     ) -> Given:
-        first, last = _bounds(runtime, start, end)
+        first, last = bounds(runtime, start, end)
         return page(AlertFilter(first, last, rule, entity, severity, state), limit, after, lang)
 
     @router.get(
@@ -103,7 +102,7 @@ def _reading(router: APIRouter, runtime: Runtime) -> None:
         lang: Language = Language.ZH,
     ) -> Given:
         park = runtime.park
-        first, last = _bounds(runtime, start, end)
+        first, last = bounds(runtime, start, end)
         firing = sorted((a for a in runtime.state.alerts() if a.state == "firing"), key=lambda a: a.active_at)
         return {
             "open": items(reversed(firing), lang),
@@ -121,15 +120,6 @@ def _reading(router: APIRouter, runtime: Runtime) -> None:
         found = sorted(runtime.state.silences(), key=lambda s: (s.until > now, s.until), reverse=True)
         names = rule_names(park)
         return [dict(silence_view(s, park, names, now, lang)) for s in found[:SILENCES_SHOWN]]
-
-
-def _bounds(runtime: Runtime, start: date | None, end: date | None) -> tuple[datetime | None, datetime | None]:
-    if start and end and end < start:
-        raise HTTPException(422, "`to` lies before `from`")
-    if any(day is not None and not FIRST_YEAR <= day.year <= LAST_YEAR for day in (start, end)):
-        raise HTTPException(422, f"a day lies between {FIRST_YEAR} and {LAST_YEAR}")
-    zone = runtime.park.zone
-    return day_bounds(start, zone)[0] if start else None, day_bounds(end, zone)[1] if end else None
 
 
 def _cursor(text: str | None) -> tuple[datetime, str] | None:

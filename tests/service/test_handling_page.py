@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from core.store import AlertRecord
+from core.store import AlertRecord, QuarantineItem
 from service.runner import Runtime
 
 pytestmark = pytest.mark.browser
@@ -142,7 +142,7 @@ def test_alerts_are_filtered_and_the_past_opens(visit: Visit) -> None:
     expect(page.locator("#open-alerts li.alert")).to_have_count(1)
     page.get_by_label("级别").select_option("")
     page.get_by_label("对象").select_option("roof")
-    expect(page.locator("#open-alerts")).to_contain_text("没有符合筛选条件的告警")
+    expect(page.locator("#open-alerts")).to_contain_text("没有符合筛选条件的内容")
     rows = page.locator("#alert-history li")
     expect(rows).to_have_count(2)
     rows.first.locator("summary").press("Enter")
@@ -156,3 +156,131 @@ def test_alerts_fit_a_phone_and_the_dark(visit: Visit) -> None:
         page = visit("alerts", language, width=360, theme="dark")
         fits(page)
         shot(page, f"alerts-{language}-phone")
+
+
+# -- reports
+
+
+def test_a_report_is_made_and_downloaded_as_it_was_made(visit: Visit) -> None:
+    page = visit("reports")
+    october = page.locator("#report-months .months > li", has_text="October 2026")
+    november = page.locator("#report-months .months > li", has_text="November 2026")
+    expect(november).to_contain_text("not over yet: preliminary")
+    expect(october).to_contain_text("not made yet")
+    october.get_by_role("button", name="Make now").press("Enter")
+    expect(october.get_by_role("status")).to_contain_text("Making…")
+    shot(page, "reports-making")
+    expect(october.get_by_role("status")).to_have_text("Made.", timeout=60_000)
+    expect(october).to_contain_text("made 2026-11-12 12:00")
+    with page.expect_download() as waiting:
+        october.get_by_role("link", name="XLSX").click()
+    assert waiting.value.suggested_filename == "parkwatt-small-2026-10.xlsx"
+    assert Path(waiting.value.path()).read_bytes()[:2] == b"PK"
+    names = [a.inner_text() for a in october.get_by_role("link").all()]
+    assert names == ["PDF 中文", "PDF English", "XLSX", "JSON"]
+    november.get_by_role("button", name="Make now").click()
+    november.get_by_role("button", name="Stop").click()
+    expect(november.get_by_role("status")).to_have_text("Stopped.", timeout=60_000)
+    shot(page, "reports-en")
+
+
+def test_making_goes_on_when_the_viewer_leaves(visit: Visit) -> None:
+    page = visit("reports", "zh", width=360, theme="dark")
+    page.get_by_role("button", name="立即生成: 2026 年 10 月").click()
+    expect(page.get_by_role("status").filter(has_text="正在生成")).to_have_count(1)
+    page.close()
+    again = visit("reports", "zh", width=360, theme="dark")
+    expect(again.locator(".months")).to_contain_text("生成于 2026-11-12 12:00", timeout=60_000)
+    fits(again)
+    shot(again, "reports-zh-phone")
+
+
+# -- corrections
+
+
+def test_a_correction_shows_its_effect_before_it_is_recorded_and_is_found_again(visit: Visit, runtime: Runtime) -> None:
+    page = visit("corrections")
+    section = page.locator("#all-corrections")
+    expect(section).to_contain_text("Nothing was corrected.")
+    section.get_by_role("button", name="Correct…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("What").select_option("ratio")
+    dialog.get_by_label("Point").select_option("roof")
+    dialog.get_by_role("button", name="Show the effect").click()
+    expect(dialog.locator(".effect")).to_contain_text("start")  # what is missing, in words
+    for name, value in {"start": "2026-10-08T00:00", "end": "2026-10-15T00:00", "factor": "3"}.items():
+        dialog.locator(f"[name={name}]").fill(value)
+    dialog.get_by_role("button", name="Show the effect").click()
+    effect = dialog.locator(".effect tbody tr").first
+    expect(effect).to_contain_text("1,680 kWh", timeout=20_000)
+    expect(effect).to_contain_text("5,040 kWh")
+    shot(page, "corrections-form-en")
+    assert runtime.state.corrections() == []
+    sign(page, author="Li Wei", reason="CT is 200/5")
+    expect(section).to_contain_text("#1 Roof: counted energy and power multiplied by 3", timeout=30_000)
+    page.get_by_label("Point").select_option("hall")
+    expect(section).to_contain_text("Nothing fits the filters.")
+    page.get_by_label("Point").select_option("roof")
+    section.get_by_role("button", name="Undo: #1").click()
+    sign(page, author="Ann", reason="the CT was right")
+    expect(section).to_contain_text("undone by Ann", timeout=30_000)
+    page.get_by_label("State").select_option("force")
+    expect(section).not_to_contain_text("#1 Roof")
+    page.get_by_label("State").select_option("undone")
+    expect(section).to_contain_text("#1 Roof")
+    shot(page, "corrections-en")
+
+
+def test_corrections_fit_a_phone(visit: Visit) -> None:
+    page = visit("corrections", "zh", width=360)
+    page.get_by_role("button", name="新增更正…").click()
+    fits(page)
+    shot(page, "corrections-zh-phone")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+# -- data
+
+
+@pytest.fixture
+def strangers(runtime: Runtime) -> None:
+    text = QuarantineItem(
+        NOW - HOUR, "site/<b>x</b>", b'{"kwh": "<script>alert(1)</script>"}', "wrong_type", "kwh", "hall-1"
+    )
+    raw = QuarantineItem(NOW, "spBv1.0/x\x1b[31m", bytes(range(64)), "not_protobuf", "no message", "")
+    runtime.state.quarantine([text, raw, *([text] * 60)])
+    runtime.state.archive_config("0" * 64, "old", NOW - 900 * HOUR)
+
+
+@pytest.mark.usefixtures("strangers")
+def test_data_quality_shows_what_can_be_trusted(visit: Visit) -> None:
+    page = visit("data")
+    hall = page.locator("#coverage-calendar .strip", has_text="Hall 1").get_by_role("img")
+    assert str(hall.get_attribute("aria-label")).startswith("Hall 1: mean 99.9 %")  # a meter was changed
+    assert hall.locator("title").count() == 30
+    expect(page.locator("#data-events")).to_contain_text("Hall 1: meter replaced")
+    expect(page.locator("#lateness tbody tr").first).to_contain_text("on time")
+    quarantine = page.locator("#quarantine")
+    expect(quarantine).to_contain_text("61 waiting")
+    expect(quarantine.locator(".kept > li")).to_have_count(50)
+    quarantine.get_by_role("button", name="Earlier ones…").click()
+    expect(quarantine.locator(".kept > li")).to_have_count(62)
+    quarantine.locator(".kept summary").first.press("Enter")
+    expect(quarantine.locator("pre").first).to_have_text('{"kwh": "<script>alert(1)</script>"}')
+    quarantine.locator(".kept summary").nth(60).click()
+    expect(quarantine.locator("pre").nth(1)).to_contain_text("00000000  00 01 02 03")
+    expect(page.locator("#collectors")).to_contain_text("No collector has ever run.")
+    expect(page.locator("#configs")).to_contain_text("running")
+    expect(page.locator("#configs")).to_contain_text("0" * 12)
+    page.get_by_role("button", name="See corrections").click()
+    assert page.locator("#content").get_attribute("data-gone") == '["corrections",{}]'
+    shot(page, "data-en")
+
+
+@pytest.mark.usefixtures("strangers")
+def test_data_quality_fits_a_phone_and_the_dark(visit: Visit) -> None:
+    page = visit("data", "zh", width=360, theme="dark")
+    fits(page)
+    expect(page.locator("#quarantine")).to_contain_text("数值不是数字")
+    shot(page, "data-zh-phone")
