@@ -26,7 +26,7 @@ export function draw(data, context) {
 
 function filters(data, w, changed) {
   const of = { severity: data.severities, rule: data.rules, entity: data.entities, state: data.states };
-  return h("form", { class: "panel filters", on: { submit: (e) => e.preventDefault() } }, Object.entries(of).map(([name, options]) => {
+  return h("form", { class: "panel sieve", on: { submit: (e) => e.preventDefault() } }, Object.entries(of).map(([name, options]) => {
     const select = choice([{ id: "", name: w.all }, ...options], chosen[name]);
     select.addEventListener("change", () => {
       chosen[name] = select.value;
@@ -197,7 +197,7 @@ function history(data, w, context) {
   });
   add(data.history.entries);
   return h("section", { class: "panel", id: "alert-history" }, heading(w.history, w.historyNote),
-    list.children.length ? list : h("p", { class: "calm" }, data.history.entries.length ? w.noMatch : w.noHistory), more);
+    list.children.length ? list : h("p", { class: "calm" }, data.history.entries.length ? w.noMatch : w.noHistory), h("p", { class: "acting" }, more));
 }
 
 function past(a, data, w, context) {

@@ -42,7 +42,7 @@ function fits(data) {
 function filters(data, w, changed) {
   const states = ["force", "undone"].map((code) => ({ id: code, name: w.correctionState[code] }));
   const of = { kind: data.kinds, point: data.points, status: states };
-  return h("form", { class: "panel filters", on: { submit: (e) => e.preventDefault() } }, Object.entries(of).map(([name, options]) => {
+  return h("form", { class: "panel sieve", on: { submit: (e) => e.preventDefault() } }, Object.entries(of).map(([name, options]) => {
     const select = choice([{ id: "", name: w.all }, ...options], chosen[name]);
     select.addEventListener("change", () => {
       chosen[name] = select.value;

@@ -86,7 +86,7 @@ function quarantine(data, w, context) {
     list.append(...page.entries.map((i) => kept(i, w, context)));
   });
   return h("section", { class: "panel", id: "quarantine" }, heading(w.quarantine, w.quarantineNote),
-    view.counts.length ? [h("ul", { class: "reasons" }, view.counts.map((c) => reason(c, data, w, context))), list, more] : h("p", { class: "calm" }, shape("green"), w.noQuarantine));
+    view.counts.length ? [h("ul", { class: "reasons" }, view.counts.map((c) => reason(c, data, w, context))), list, h("p", { class: "acting" }, more)] : h("p", { class: "calm" }, shape("green"), w.noQuarantine));
 }
 
 function reason(c, data, w, context) {
