@@ -15,7 +15,18 @@ from core.errors import ConfigError, Rejected, Retryable
 from core.park import Park
 from core.park_file import load_park
 from core.text import Language
-from service import alerts_command, commands, correct_command, dashboards_command, draining, exporting, history, logs, memory, serving
+from service import (
+    alerts_command,
+    commands,
+    correct_command,
+    dashboards_command,
+    draining,
+    exporting,
+    history,
+    logs,
+    memory,
+    serving,
+)
 
 EXIT_REJECTED, EXIT_CONFIG, EXIT_RETRY, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 2, 75, 70, 130
 
