@@ -318,6 +318,18 @@ class Rules(Model):
     params: dict[str, dict[str, float]] = Field(default_factory=dict, description="rule id -> parameter -> value")
 
 
+class Alerts(Model):
+    """What people may do with alerts."""
+
+    longest_silence_days: int = Field(14, ge=1, le=366, description="how long alerts may be kept quiet at most")
+
+
+class Reports(Model):
+    """Reports that were made are kept as they were, beside the state file."""
+
+    kept_per_month: int = Field(12, ge=1, le=1000, description="of each month; the oldest goes when one more is made")
+
+
 class Park(Model):
     """A whole park, as one PARK.yaml describes it."""
 
@@ -343,6 +355,8 @@ class Park(Model):
     carbon: tuple[CarbonChoice, ...] = Field((), description="in China, where absent, the national average")
     receivers: tuple[Receiver, ...] = (Receiver(id="log", kind="log"),)
     rules: Rules = Rules()
+    alerts: Alerts = Alerts()
+    reports: Reports = Reports()
 
     _zone: ZoneInfo = PrivateAttr()
     _digest: str = PrivateAttr(default="")

@@ -14,6 +14,7 @@ from typing import Protocol
 import pandas as pd
 
 from core.corrections import Correction, Entry, Undoing
+from core.handling import Act, Ended, Silence
 from core.quality import Event
 from core.quantities import Period
 
@@ -159,6 +160,18 @@ class AlertRecord:
     params: Mapping[str, float | str] | None = None
 
 
+@dataclass(frozen=True)
+class AlertFilter:
+    """Which alerts of the past are asked for: those that lived in [start, end), of one rule, entity, severity, state."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    rule: str | None = None
+    entity: str | None = None
+    severity: str | None = None
+    state: str | None = None
+
+
 class State(Protocol):
     """What changes, beside the store. One writer per table: `ingest` marks and quarantines, `serve` does the rest."""
 
@@ -216,7 +229,33 @@ class State(Protocol):
         """Put on record that a correction is taken back; raises ConfigError where there is none or it already is."""
         ...
 
+    def add_act(self, act: Act) -> Act:
+        """Put on record what was done with an alert; raises ConfigError where there is none."""
+        ...
+
+    def add_silence(self, silence: Silence) -> Silence:
+        """Put a silence on record; it is never changed or deleted."""
+        ...
+
+    def end_silence(self, number: int, ended: Ended) -> Silence:
+        """Put on record that a silence ends before its time; raises ConfigError where there is none or it is over."""
+        ...
+
     # -- anyone reads
+    def acts(self, lives: Iterable[tuple[str, datetime]]) -> list[Act]:
+        """Return what was done with these lives of alerts, named by fingerprint and beginning, in its order."""
+        ...
+
+    def silences(self, since: datetime | None = None) -> list[Silence]:
+        """Return silences, with `since` only those planned to end after it, in the order they were made."""
+        ...
+
+    def alert_history(
+        self, wanted: AlertFilter, limit: int, after: tuple[datetime, str] | None = None
+    ) -> list[AlertRecord]:
+        """Return alerts that fired, newest beginning first; `after` is (active_at, fingerprint) of the last one known."""
+        ...
+
     def corrections(self, start: datetime | None = None, end: datetime | None = None) -> list[Entry]:
         """Return corrections, undone ones too, that speak of any time in [start, end), in the order they were made."""
         ...

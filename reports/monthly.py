@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -55,20 +56,25 @@ def build(
     )
 
 
-def write(report: MonthlyReport, folder: Path) -> list[Path]:
+def write(
+    report: MonthlyReport, folder: Path, progress: Callable[[int, int], None] = lambda _done, _all: None
+) -> list[Path]:
     """Write the PDFs (one per language), the workbook and the JSON into `folder`, all or none of them.
 
-    Raises ConfigError where the folder cannot be written or a character is missing in the report's font, Retryable
+    `progress` is told (files set, all files) and may raise to stop. Raises ConfigError where the folder cannot be written or a character is missing in the report's font, Retryable
     where the disk is full.
     """
     stem = f"parkwatt-{report.park.id}-{report.scope.year}-{report.scope.month:02d}"
     check_characters(report)
     document, digest = json_bytes(report)
-    contents = {
-        f"{stem}.{language}.pdf": pdf_bytes(report, Language(language), digest) for language in report.park.languages
-    }
+    everything = len(report.park.languages) + 2
+    contents = {f"{stem}.json": document}
+    progress(1, everything)
     contents[f"{stem}.xlsx"] = xlsx_bytes(report, digest)
-    contents[f"{stem}.json"] = document
+    progress(2, everything)
+    for language in report.park.languages:
+        contents[f"{stem}.{language}.pdf"] = pdf_bytes(report, Language(language), digest)
+        progress(len(contents), everything)
     return write_all(folder, contents)
 
 

@@ -58,6 +58,7 @@ class Rule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
     id: Identifier
+    name: Text | None = Field(None, description="what it is about, for lists to choose from; default its id")
     severity: Severity
     watch: AnyWatch
     on_missing: OnMissing = "hold"

@@ -49,6 +49,11 @@ def speaker(park: Park) -> AlertSpeaker:
     return say
 
 
+def rule_names(park: Park) -> dict[str, Text]:
+    """Return what every rule of a park is called, also of those switched off."""
+    return {r.id: r.name or Text(zh=r.id, en=r.id) for r in all_rules(park)}
+
+
 def fill(template: str, write: Write) -> str:
     """Fill placeholders; a part in square brackets whose parameters are not all known is left out."""
 

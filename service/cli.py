@@ -15,7 +15,18 @@ from core.errors import ConfigError, Rejected, Retryable
 from core.park import Park
 from core.park_file import load_park
 from core.text import Language
-from service import commands, correct_command, dashboards_command, draining, exporting, history, logs, memory, serving
+from service import (
+    alerts_command,
+    commands,
+    correct_command,
+    dashboards_command,
+    draining,
+    exporting,
+    history,
+    logs,
+    memory,
+    serving,
+)
 from service.access import commands as access_commands
 
 EXIT_REJECTED, EXIT_CONFIG, EXIT_RETRY, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 2, 75, 70, 130
@@ -113,6 +124,8 @@ def _parser() -> argparse.ArgumentParser:
     access_commands.add_audit_parser(add("audit", help="who changed what, when and from where"))
 
     correct_command.add_parser(add("correct", help="correct history without touching a reading, or undo that"))
+
+    alerts_command.add_parser(add("alerts", help="list, acknowledge, comment on and silence alerts"))
 
     command = add("decode", help="what would this message become?")
     command.add_argument("template", help="name of a device template, or a path to one")

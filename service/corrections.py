@@ -30,14 +30,14 @@ def add(runtime: Runtime, given: Mapping[str, Any], progress: Progress | None = 
     with runtime.working:
         now = runtime.clock.now()
         correction = placed(read(given), runtime.park, now)
-        _refuse_archived(runtime, correction)
-        runtime.state.mark_dirty(_affected(runtime, correction))
+        refuse_archived(runtime, correction)
+        runtime.state.mark_dirty(affected(runtime, correction))
         entry = runtime.state.add_correction(correction, now)
     catch_up(runtime, progress)
     return entry
 
 
-def _refuse_archived(runtime: Runtime, correction: Correction) -> None:
+def refuse_archived(runtime: Runtime, correction: Correction) -> None:
     """Refuse a stretch whose readings have left the store: its figures would be computed from nothing."""
     start, end = correction.stretch
     for span in filter(None, runtime.state.values(DROPPED).values()):
@@ -54,13 +54,13 @@ def undo(runtime: Runtime, number: int, given: Mapping[str, Any], progress: Prog
         taken = undoing(given, runtime.clock.now())
         for entry in runtime.state.corrections():
             if entry.id == number and entry.undone is None:
-                runtime.state.mark_dirty(_affected(runtime, entry.correction))
+                runtime.state.mark_dirty(affected(runtime, entry.correction))
         entry = runtime.state.undo_correction(number, taken)
     catch_up(runtime, progress)
     return entry
 
 
-def _affected(runtime: Runtime, correction: Correction) -> Iterator[tuple[str, date]]:
+def affected(runtime: Runtime, correction: Correction) -> Iterator[tuple[str, date]]:
     """Yield (device, UTC day) for every day on which a figure may follow."""
     start, end = correction.stretch
     others = in_force(runtime.state.corrections())

@@ -24,6 +24,8 @@ from core.corrections import Correction, Entry, Undoing
 from core.errors import ConfigError, Retryable
 from core.quality import Event
 from core.store import AlertRecord, DirtyMark, QuarantineItem
+from store.alert_rows import ALERT_COLUMNS, alert_of, alert_row, optional, written
+from store.handling import Handling, adopt
 from store.lease import ProcessId
 from store.rows import instant_of, micros
 from store.sqlite_file import SqliteFile
@@ -31,11 +33,6 @@ from store.sqlite_file import SqliteFile
 # After the versions in state.sql, each file brings the next.
 STEPS = ("corrections.sql", "marks.sql", "handling.sql", "access.sql")
 NOTICED_KEPT = 10_000  # a device that contradicts itself all day must not fill the disk
-
-_ALERT_COLUMNS = (
-    "fingerprint, active_us, rule, entity, severity, state, fired_us, resolved_us, last_sent_us, keep_firing_us, "
-    "value, params"
-)
 
 _MARK = """
     INSERT INTO mark (device, day, seq) SELECT value, ?2, ?3 + key FROM json_each(?1) WHERE true
@@ -50,7 +47,7 @@ def schema() -> list[str]:
     return [*steps, *(own.joinpath(name).read_text(encoding="utf-8") for name in STEPS)]
 
 
-class SqliteState:
+class SqliteState(Handling):
     """Mutable state of one park; implements core.store.State and may be used from any thread.
 
     Raises ConfigError where the file is damaged, cannot be written or its lease is held, Retryable where the disk
@@ -94,7 +91,7 @@ class SqliteState:
             )
 
     def replayed(self, items: Sequence[QuarantineItem]) -> None:
-        rows = [(_optional(i.replayed_at), i.reason, i.detail, i.device, i.id) for i in items]
+        rows = [(optional(i.replayed_at), i.reason, i.detail, i.device, i.id) for i in items]
         if not rows:
             return
         with self._file.writing() as connection:
@@ -150,12 +147,13 @@ class SqliteState:
     def save_alerts(self, alerts: Sequence[AlertRecord]) -> None:
         if not alerts:
             return
-        marks = ", ".join("?" * (_ALERT_COLUMNS.count(",") + 1))
+        marks = ", ".join("?" * (ALERT_COLUMNS.count(",") + 1))
         with self._file.writing() as connection:
             connection.executemany(
-                f"INSERT OR REPLACE INTO alert ({_ALERT_COLUMNS}) VALUES ({marks})",  # noqa: S608 - our own columns
-                [_alert_row(a) for a in alerts],
+                f"INSERT OR REPLACE INTO alert ({ALERT_COLUMNS}) VALUES ({marks})",  # noqa: S608 - our own columns
+                [alert_row(a) for a in alerts],
             )
+            adopt(connection, alerts)
 
     def set_value(self, key: str, value: str) -> None:
         with self._file.writing() as connection:
@@ -211,10 +209,10 @@ class SqliteState:
         condition = "state != 'resolved'" + (" OR resolved_us >= ?" if history else "")
         with self._file.reading() as connection:
             rows = connection.execute(
-                f"SELECT {_ALERT_COLUMNS} FROM alert WHERE {condition} ORDER BY active_us, fingerprint",  # noqa: S608
+                f"SELECT {ALERT_COLUMNS} FROM alert WHERE {condition} ORDER BY active_us, fingerprint",  # noqa: S608
                 history,
             ).fetchall()
-        return [_alert(row) for row in rows]
+        return [alert_of(row) for row in rows]
 
     def value(self, key: str) -> str | None:
         with self._file.reading() as connection:
@@ -338,39 +336,4 @@ def _entries(connection: sqlite3.Connection, condition: str, values: list[int]) 
 
 
 def _event_row(event: Event) -> tuple[str, str, int, int, str]:
-    return event.entity, event.code, micros(event.start), micros(event.end), _written(event.params)
-
-
-def _written(params: Mapping[str, float | str]) -> str:
-    # Numbers out of numpy are numbers too.
-    return json.dumps(dict(params), ensure_ascii=False, sort_keys=True, default=float)
-
-
-def _optional(instant: datetime | None) -> int | None:
-    return None if instant is None else micros(instant)
-
-
-def _alert_row(alert: AlertRecord) -> tuple[object, ...]:
-    times = (alert.fired_at, alert.resolved_at, alert.last_sent_at, alert.keep_firing_since)
-    params = None if alert.params is None else _written(alert.params)
-    what = (alert.rule, alert.entity, alert.severity, alert.state)
-    return (alert.fingerprint, micros(alert.active_at), *what, *map(_optional, times), alert.value, params)
-
-
-def _alert(row: tuple[str | int | float | None, ...]) -> AlertRecord:
-    fingerprint, active, rule, entity, severity, state, *times, value, params = row
-    fired, resolved, sent, kept = (None if t is None else instant_of(int(t)) for t in times)
-    return AlertRecord(
-        fingerprint=str(fingerprint),
-        rule=str(rule),
-        entity=str(entity),
-        severity=str(severity),
-        state=str(state),
-        active_at=instant_of(int(active or 0)),
-        fired_at=fired,
-        resolved_at=resolved,
-        last_sent_at=sent,
-        keep_firing_since=kept,
-        value=None if value is None else float(value),
-        params=None if params is None else json.loads(str(params)),
-    )
+    return event.entity, event.code, micros(event.start), micros(event.end), written(event.params)

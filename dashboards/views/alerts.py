@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import TypeAlias
 
+from core.handled import UNTOUCHED, Handled, Life, of
+from core.park import Park
 from core.store import AlertRecord
-from core.text import Text
+from core.text import Language, Text, local_time
+from core.timebase import day_of
 from core.words import AlertSpeaker
 from dashboards.views import words
 from dashboards.views.data import ViewData
@@ -21,32 +26,73 @@ SEVERITY_WORDS = {
 }
 
 
-def open_alerts(data: ViewData, alerts: Sequence[AlertRecord], say: AlertSpeaker) -> list[Json]:
-    """Return firing alerts, newest cause first."""
+@dataclass(frozen=True)
+class Glance:
+    """Whose alerts are looked at, when and in which language."""
+
+    park: Park
+    language: Language
+    now: datetime
+
+    @property
+    def day(self) -> date:
+        """Today, as the park's calendar has it."""
+        return day_of(self.now, self.park.zone)
+
+
+def open_alerts(
+    data: ViewData, alerts: Sequence[AlertRecord], say: AlertSpeaker, found: Mapping[Life, Handled] | None = None
+) -> list[Json]:
+    """Return firing alerts, newest cause first, with who takes care of them."""
     firing = sorted((a for a in alerts if a.state == "firing"), key=lambda a: a.active_at, reverse=True)
-    return [_alert(data, a, say) for a in firing]
+    glance = Glance(data.park, data.language, data.now)
+    return [alert_view(glance, a, say, of(a, found or {})) for a in firing]
 
 
-def _alert(data: ViewData, alert: AlertRecord, say: AlertSpeaker) -> Json:
-    spoken = say(alert, data.language)
-    since = alert.active_at.astimezone(data.park.zone)
+def alert_view(glance: Glance, alert: AlertRecord, say: AlertSpeaker, standing: Handled = UNTOUCHED) -> Json:
+    """Return one alert in words."""
+    spoken = say(alert, glance.language)
+    since = alert.active_at.astimezone(glance.park.zone)
     kwh = energy_at_stake(alert.params or {})
     severity = SEVERITY_WORDS.get(alert.severity, Text(zh=alert.severity, en=alert.severity))
     return {
         "fingerprint": alert.fingerprint,
+        "rule": alert.rule,
+        "entity_id": alert.entity,
         "severity": alert.severity,
-        "severity_word": severity.say(data.language),
-        "entity": entity_name(data.park, alert.entity).say(data.language),
+        "severity_word": severity.say(glance.language),
+        "entity": entity_name(glance.park, alert.entity).say(glance.language),
         "title": spoken.title,
         "detail": spoken.detail,
         "advice": spoken.advice,
         "since": alert.active_at.isoformat(),
-        "since_text": words.when_text(since, data.day, data.language),
-        "age_text": words.age_text(data.now - alert.active_at, data.language),
+        "since_text": words.when_text(since, glance.day, glance.language),
+        "age_text": words.age_text(glance.now - alert.active_at, glance.language),
         "kwh": words.number_or_none(kwh),
         "kwh_text": words.energy_text(kwh) if kwh is not None else None,
         "money_text": _money(alert.params or {}),
+        "handled_text": _handled(glance, standing),
+        "acknowledged": standing.acknowledged is not None,
+        "silenced": standing.silence is not None,
     }
+
+
+def _handled(glance: Glance, standing: Handled) -> list[str]:
+    """Say who takes care of an alert, and until when nobody is told of it."""
+    zh, zone = glance.language is Language.ZH, glance.park.zone
+    lines = []
+    if taken := standing.acknowledged:
+        when = local_time(taken.at, zone)
+        said = f"{'：' if zh else ': '}{taken.text}" if taken.text else ""
+        lines.append(f"{taken.author} 于 {when} 确认{said}" if zh else f"Acknowledged by {taken.author}, {when}{said}")
+    if quiet := standing.silence:
+        until = local_time(quiet.until, zone)
+        lines.append(
+            f"静默至 {until}（{quiet.author}：{quiet.reason}）"
+            if zh
+            else f"Silenced until {until} by {quiet.author}: {quiet.reason}"
+        )
+    return lines
 
 
 def energy_at_stake(params: Mapping[str, float | str]) -> float | None:

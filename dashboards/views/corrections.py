@@ -38,7 +38,14 @@ def corrections(entries: Sequence[Entry], park: Park, language: Language) -> Jso
         "zone": park.timezone,
         "kinds": [{"id": k.value, "name": name.say(language)} for k, name in KIND_NAMES.items()],
         "points": [
-            {"id": p.id, "name": p.name.say(language), "kinds": _kinds(p.role)} for p in park.points if p.devices
+            {
+                "id": p.id,
+                "name": p.name.say(language),
+                "kinds": _kinds(p.role),
+                "devices": [d.id for d in p.devices],
+            }
+            for p in park.points
+            if p.devices
         ],
     }
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from core.frames import instant
+from core.handled import handled
 from core.park import Park
 from core.store import State, Store
 from core.text import Language
@@ -55,7 +56,7 @@ def overview(
         "numbers": five_numbers(data, alerts),
         "power": power_now(data),
         "today": today_curve(data, alerts, events, say),
-        "alerts": open_alerts(data, alerts, say),
+        "alerts": open_alerts(data, alerts, say, handled(state, alerts, now)),
         "arrays": arrays(data),
         "buildings": buildings(data),
         "coverage": coverage(data, first_reading),

@@ -25,12 +25,15 @@ EVENTS_SHOWN = 40
 def coverage(data: ViewData, first_reading: datetime | None) -> Json:
     """Return the measured share of every meter's last days; None for days before it was in service."""
     days = [data.day - timedelta(days=n) for n in range(COVERAGE_DAYS - 1, -1, -1)]
+    title = Text(zh=f"数据完整率：近 {COVERAGE_DAYS} 天", en=f"Data coverage: last {COVERAGE_DAYS} days")
+    return {"title": title.say(data.language), **coverage_of(data, days, first_reading)}
+
+
+def coverage_of(data: ViewData, days: list[date], first_reading: datetime | None) -> Json:
+    """Return the measured share of every meter on some days."""
     since = _service_began(data, first_reading)
     shown = panel("coverage")
     return {
-        "title": Text(zh=f"数据完整率：近 {COVERAGE_DAYS} 天", en=f"Data coverage: last {COVERAGE_DAYS} days").say(
-            data.language
-        ),
         "note": shown.note.say(data.language),
         "days": [words.day_text(d, data.language) for d in days],
         "green": shown.green,

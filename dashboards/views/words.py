@@ -104,6 +104,16 @@ def age_text(age: timedelta, language: Language) -> str:
     return f"{days} 天前" if zh else f"{days} days ago"
 
 
+def span_text(span: timedelta, language: Language) -> str:
+    """Write how long something lasted."""
+    minutes = max(0, round(span.total_seconds() / 60))
+    days, hours, rest = minutes // 1440, minutes % 1440 // 60, minutes % 60
+    units = ("天", "小时", "分钟") if language is Language.ZH else ("d", "h", "min")
+    # Nobody needs the minutes of days.
+    parts = list(zip((days, hours, rest), units, strict=True))[: 2 if days else 3]
+    return " ".join(f"{n} {unit}" for n, unit in parts if n) or f"0 {units[2]}"
+
+
 def when_text(instant: datetime, data_day: date, language: Language) -> str:
     """Write a local instant; the date only where it is not today's."""
     clock = instant.strftime("%H:%M")

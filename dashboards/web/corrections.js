@@ -2,6 +2,7 @@
 
 import { post } from "./asking.js";
 import { h, heading } from "./dom.js";
+import { author, choice, field as labelled, given, openForm } from "./forms.js";
 import { say } from "./say.js";
 
 const VALUES = { ratio: ["factor"], set: ["total_kwh", "shape"], shift: ["seconds"], replace: ["last_kwh", "first_kwh"] };
@@ -12,13 +13,19 @@ const LIMITS = { factor: { min: 0, required: true }, total_kwh: { min: 0, requir
 export function corrections(view) {
   return [
     heading(say("corrections"), say("correctionsNote"),
-      h("button", { type: "button", id: "correct", on: { click: () => open(adding(view)) } }, say("correct"))),
-    view.entries.length ? h("ol", { class: "corrected" }, view.entries.map(entry)) : h("p", { class: "note" }, say("noCorrections")),
+      h("button", { type: "button", id: "correct", on: { click: () => add(view) } }, say("correct"))),
+    view.entries.length ? h("ol", { class: "corrected" }, view.entries.map((e) => correctionEntry(e))) : h("p", { class: "note" }, say("noCorrections")),
     view.more ? h("p", { class: "note" }, say("moreCorrections")(view.more)) : null,
   ].filter(Boolean);
 }
 
-function entry(e) {
+/** Ask for a new correction; `extra` makes what stands between the fields and the buttons. */
+export function add(view, extra) {
+  open(adding(view), extra);
+}
+
+/** One correction: what, by whom, and a way back. */
+export function correctionEntry(e) {
   return h("li", { class: e.undone ? "undone" : null },
     h("div", {}, h("p", {}, h("b", {}, `#${e.id} `), e.text), h("p", { class: "note" }, e.by_text), e.undone_text ? h("p", { class: "note" }, e.undone_text) : null),
     e.undone ? null : h("button", { type: "button", "aria-label": `${say("undo")}: #${e.id} ${e.text}`, on: { click: () => open(undoing(e)) } }, `${say("undo")}…`));
@@ -27,23 +34,17 @@ function entry(e) {
 // -- forms
 
 function field(name, input, hint) {
-  input.id = `c-${name}`;
-  input.name = name;
-  return h("label", { for: input.id, "data-field": name }, h("span", {}, say("fields")[name]), input, hint ? h("small", { class: "note" }, hint) : null);
-}
-
-function choice(options) {
-  return h("select", { required: true }, options.map((o) => h("option", { value: o.id }, o.name)));
+  return labelled(name, say("fields")[name], input, hint);
 }
 
 function signature() {
-  return [field("author", h("input", { required: true, maxlength: 80, autocomplete: "name" })),
+  return [author(say("fields").author),
     field("reason", h("input", { required: true, maxlength: 500 }))];
 }
 
 function adding(view) {
-  const kind = choice(view.kinds);
-  const point = choice(view.points);
+  const kind = choice(view.kinds, null, { required: true });
+  const point = choice(view.points, null, { required: true });
   const numbers = Object.entries(LIMITS).map(([name, limits]) => field(name, h("input", { type: "number", step: "any", ...limits })));
   const shapes = Object.entries(say("shapes")).map(([id, name]) => ({ id, name }));
   const fields = [field("kind", kind), field("point", point),
@@ -55,7 +56,7 @@ function adding(view) {
     for (const option of point.options) option.disabled = option.hidden = !allowed.includes(option.value);
     if (!allowed.includes(point.value)) point.value = allowed[0];
     const wanted = VALUES[kind.value] || [];
-    for (const label of fields) {
+    for (const label of fields.filter(Boolean)) {
       const name = label.dataset.field;
       const unused = (name in LIMITS || name === "shape") ? !wanted.includes(name) : name === "end" && kind.value === "replace";
       label.hidden = unused;
@@ -71,30 +72,14 @@ function undoing(e) {
   return { title: `${say("undo")}: #${e.id}`, fields: [h("p", {}, e.text), ...signature()], path: `api/v1/corrections/${e.id}/undo` };
 }
 
-/** Show a form in a dialog; it closes when the service has answered that the figures have followed. */
-function open({ title, fields, path }) {
-  const told = h("p", { role: "alert", class: "told" });
-  const save = h("button", { type: "submit" }, say("save"));
-  const cancel = h("button", { type: "button", on: { click: () => dialog.close() } }, say("cancel"));
-  const form = h("form", { method: "dialog" }, h("h2", { id: "c-title" }, title), h("p", { class: "note" }, say("correctionsNote")), ...fields, told, h("p", { class: "acts" }, cancel, save));
-  const dialog = h("dialog", { class: "panel form", "aria-labelledby": "c-title", on: { close: () => dialog.remove() } }, form);
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    save.disabled = true;
-    told.textContent = say("computing");
-    const fault = (await post(path, given(form))).fault;
-    save.disabled = false;
-    told.textContent = fault;
-    if (fault) return;
-    dialog.close();
-    document.dispatchEvent(new Event("parkwatt:corrected"));
+/** Show a form; it closes when the service has answered that the figures have followed. */
+function open({ title, fields, path }, extra) {
+  openForm({
+    title, note: say("correctionsNote"), fields, extra,
+    texts: { save: say("save"), cancel: say("cancel"), busy: say("computing") },
+    send: (values) => post(path, values),
+    done: () => document.dispatchEvent(new Event("parkwatt:corrected")),
   });
-  document.body.append(dialog);
-  dialog.showModal();
 }
 
-/** Return what stands in a form: numbers as numbers, what is empty or not asked for left out. */
-function given(form) {
-  const asked = [...form.querySelectorAll("input, select")].filter((input) => !input.disabled && input.value !== "");
-  return Object.fromEntries(asked.map((input) => [input.name, input.type === "number" ? input.valueAsNumber : input.value]));
-}
+export { given };

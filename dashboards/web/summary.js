@@ -54,7 +54,8 @@ function alert(view) {
     h("div", { class: "story" },
       h("h3", {}, view.title),
       view.detail ? h("p", {}, view.detail) : null,
-      view.advice ? h("p", { class: "advice" }, h("b", {}, say("advice")), " ", view.advice) : null),
+      view.advice ? h("p", { class: "advice" }, h("b", {}, say("advice")), " ", view.advice) : null,
+      (view.handled_text ?? []).map((text) => h("p", { class: "handled" }, text))),
     h("dl", { class: "facts" },
       h("div", {}, h("dt", {}, say("since")), h("dd", {}, h("time", { datetime: view.since }, view.since_text), h("small", {}, view.age_text))),
       view.kwh_text ? h("div", { class: "stake" }, h("dt", { class: "quiet" }, "kWh"), h("dd", {}, view.kwh_text, view.money_text ? h("small", {}, view.money_text) : null)) : null));

@@ -2,17 +2,22 @@
 
 What a receiver was told is remembered per alert and written after the message went out: a crash between the two
 repeats a message, it never loses one. The memory survives a restart, so a deploy tells nobody anything twice.
+
+While a silence covers an alert nobody is told of it, not even of its end; afterwards its receivers are told once how it
+stands. An acknowledged alert is not repeated; that it grew worse or ended is told.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from core.errors import ConfigError, Rejected, Retryable
+from core.handled import Handled, Life, handled, of
+from core.handling import Act, ActKind, Silence
 from core.park import Park, Receiver, secret
 from core.store import AlertRecord, State
 from core.text import Language
@@ -33,11 +38,32 @@ _MEMORY = "notified:"
 
 @dataclass(frozen=True)
 class Memory:
-    """What a receiver was last told of one alert; `severity` is the gravest it ever heard."""
+    """What a receiver was last told of one alert; `severity` is the gravest it ever heard.
+
+    `held`: a silence has kept something from it since.
+    """
 
     active_at: str
     severity: str
     told_at: str
+    held: bool = False
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Firing alerts, what people did with them, and the silences in force."""
+
+    alerts: Sequence[AlertRecord]
+    handled: Mapping[Life, Handled]
+    silences: Sequence[Silence]
+
+    def silenced(self, alert: AlertRecord) -> bool:
+        """Say whether nobody is to be told of it now."""
+        return any(s.covers(alert.rule, alert.entity) for s in self.silences)
+
+    def taken(self, alert: AlertRecord) -> bool:
+        """Say whether somebody has acknowledged it."""
+        return of(alert, self.handled).acknowledged is not None
 
 
 class Notifier:
@@ -50,13 +76,22 @@ class Notifier:
 
     def send(self, now: datetime) -> None:
         """Tell what is new, worse, over or due again. A receiver that fails is tried again and holds up no other."""
-        open_alerts = [a for a in self._state.alerts() if a.state == AlertState.FIRING]
+        standing = self._standing(now)
         told: set[str] = set()
         for line in self._lines:
-            told |= line.tell(open_alerts, self._say, now)
-        stamped = [replace(a, last_sent_at=now) for a in open_alerts if a.fingerprint in told]
+            told |= line.tell(standing, self._say, now)
+        stamped = [replace(a, last_sent_at=now) for a in standing.alerts if a.fingerprint in told]
         if stamped:
             self._state.save_alerts(stamped)
+
+    def _standing(self, now: datetime) -> Standing:
+        firing = [a for a in self._state.alerts() if a.state == AlertState.FIRING]
+        found = handled(self._state, firing, now)
+        for alert in firing:
+            if of(alert, found).outgrown:  # for good: it does not count again when the alert gets milder
+                broken = Act(alert.fingerprint, alert.active_at, ActKind.BROKEN, now, "", "", alert.severity)
+                self._state.add_act(broken)
+        return Standing(firing, found, [s for s in self._state.silences(since=now) if s.holds(now)])
 
 
 class _Line:
@@ -69,23 +104,35 @@ class _Line:
         self._wait = timedelta(0)
         self._not_before: datetime | None = None
 
-    def tell(self, open_alerts: Sequence[AlertRecord], say: AlertSpeaker, now: datetime) -> set[str]:
+    def tell(self, standing: Standing, say: AlertSpeaker, now: datetime) -> set[str]:
         """Send what is due; return the fingerprints that were told."""
+        wanted = [a for a in standing.alerts if _rank(a.severity) >= _rank(self._receiver.severity)]
+        memory = self._held(a.fingerprint for a in wanted if standing.silenced(a))
         if self._not_before is not None and now < self._not_before:
             return set()
-        memory = self._remembered()
-        wanted = [a for a in open_alerts if _rank(a.severity) >= _rank(self._receiver.severity)]
-        due = due_alerts(wanted, memory, now)
-        is_open = {a.fingerprint for a in open_alerts}
-        over = [f for f in memory if f not in is_open]
-        ended = self._ended(over, memory)
-        notice = self._notice(sorted([*due, *((a, "resolved") for a in ended)], key=_gravest_first), say, now)
+        taken = {a.fingerprint for a in wanted if standing.taken(a)}
+        due = due_alerts([a for a in wanted if not standing.silenced(a)], memory, now, taken)
+        is_open = {a.fingerprint for a in standing.alerts}
+        ended = self._ended([f for f in memory if f not in is_open], memory)
+        waiting = {a.fingerprint for a in ended if standing.silenced(a)}
+        over = [a for a in ended if a.fingerprint not in waiting]
+        notice = self._notice(sorted([*due, *((a, "resolved") for a in over)], key=_gravest_first), say, now)
         if notice.told and not self._sent(notice, now):
             return set()
-        if notice.told or over:
-            kept = {f: m for f, m in memory.items() if f in is_open}
-            self._remember(kept | {a.fingerprint: _noted(a, kept.get(a.fingerprint), now) for a, _ in due})
+        kept = {f: m for f, m in memory.items() if f in is_open or f in waiting}
+        kept |= {a.fingerprint: _noted(a, kept.get(a.fingerprint), now) for a, _ in due}
+        if kept != memory:
+            self._remember(kept)
         return {a.fingerprint for a, _ in due}
+
+    def _held(self, silenced: Iterable[str]) -> dict[str, Memory]:
+        """Return what this receiver was told, having noted which of it a silence covers now."""
+        memory = self._remembered()
+        held = {f: replace(memory[f], held=True) for f in silenced if f in memory and not memory[f].held}
+        if held:
+            memory |= held
+            self._remember(memory)
+        return memory
 
     def _ended(self, over: Sequence[str], memory: Mapping[str, Memory]) -> list[AlertRecord]:
         """Return the ended alerts this receiver was told of; one that left no record is forgotten quietly."""
@@ -132,9 +179,9 @@ class _Line:
 
 
 def due_alerts(
-    wanted: Sequence[AlertRecord], memory: Mapping[str, Memory], now: datetime
+    wanted: Sequence[AlertRecord], memory: Mapping[str, Memory], now: datetime, taken: Collection[str] = ()
 ) -> list[tuple[AlertRecord, Why]]:
-    """Return the open alerts to be told and why. When one is due again, all open ones are told with it."""
+    """Return the open alerts to be told and why. When one is due again, all open ones that nobody took on are told."""
     news: list[tuple[AlertRecord, Why]] = []
     known: list[AlertRecord] = []
     for alert in wanted:
@@ -143,6 +190,10 @@ def due_alerts(
             news.append((alert, "new"))
         elif _rank(alert.severity) > _rank(before.severity):
             news.append((alert, "worse"))
+        elif alert.fingerprint in taken:
+            continue
+        elif before.held:
+            news.append((alert, "repeat" if before.active_at == alert.active_at.isoformat() else "new"))
         elif alert.severity != "info":
             known.append(alert)
     late = any(now - datetime.fromisoformat(memory[a.fingerprint].told_at) >= REPEAT for a in known)

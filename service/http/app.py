@@ -16,7 +16,9 @@ from service.access import Access, Doorkeeper
 from service.http.access import access_router, own_router, tokens_router, users_router
 from service.http.answers import AnyJson
 from service.http.corrections import corrections_router
+from service.http.data import data_router
 from service.http.described import describing
+from service.http.handling import handling_router
 from service.http.health import health_router
 from service.http.page import page_router
 from service.http.reading import Fresh, reading_router
@@ -24,6 +26,8 @@ from service.http.reports import Reports, reports_router
 from service.http.views import views_router
 from service.http.writing import writing_router
 from service.live import Live
+from service.made_reports import MadeReports
+from service.making import Maker
 from service.runner import Runtime
 from service.security import Gate
 
@@ -37,6 +41,8 @@ def make_app(runtime: Runtime, token: str, live: Live | None = None) -> FastAPI:
     runtime.listeners.append(live.tell)
     access = Access(runtime.park, runtime.people, runtime.clock, token)
     reports = Reports(runtime)
+    made = MadeReports(runtime.park)
+    maker = Maker(runtime, made)
     fresh: Fresh = {}
 
     def changed() -> None:
@@ -47,6 +53,7 @@ def make_app(runtime: Runtime, token: str, live: Live | None = None) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        maker.close()
         reports.close()
 
     app = FastAPI(
@@ -65,9 +72,11 @@ def make_app(runtime: Runtime, token: str, live: Live | None = None) -> FastAPI:
     app.include_router(health_router(runtime, access))
     app.include_router(reading_router(runtime, fresh), prefix="/api/v1")
     app.include_router(views_router(runtime, live), prefix="/api/v1")
-    app.include_router(reports_router(runtime, reports), prefix="/api/v1")
+    app.include_router(reports_router(runtime, reports, access, made, maker), prefix="/api/v1")
     app.include_router(writing_router(runtime, access), prefix="/api/v1")
     app.add_exception_handler(RequestValidationError, _misasked)
+    app.include_router(data_router(runtime), prefix="/api/v1")
+    app.include_router(handling_router(runtime, access, fresh.clear), prefix="/api/v1")
     app.include_router(corrections_router(runtime, access, changed), prefix="/api/v1")
     for kind, status in ((ConfigError, 400), (Rejected, 422), (Retryable, 503)):
         app.add_exception_handler(kind, _told(status))

@@ -7,14 +7,20 @@ import tempfile
 import threading
 from datetime import date
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import FileResponse, Response
 
 from core.errors import ConfigError
 from core.park import FIRST_YEAR, LAST_YEAR
+from core.text import Language, local_time, month_name
 from core.timebase import month_of
 from reports import monthly
+from service.access import Access, Role
+from service.made_reports import MadeReport, MadeReports
+from service.making import Job, Maker
 from service.memory import give_back
 from service.runner import Runtime
 
@@ -58,9 +64,11 @@ class Reports:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def reports_router(runtime: Runtime, reports: Reports) -> APIRouter:
+def reports_router(runtime: Runtime, reports: Reports, access: Access, made: MadeReports, maker: Maker) -> APIRouter:
     """Build the routes."""
-    router = APIRouter()
+    router = APIRouter(tags=["reports"])
+    _kept(router, runtime, reports, made, maker)
+    _making(router, access, maker)
 
     @router.get("/reports/{month}/{name}", summary="The monthly report: name is zh.pdf, en.pdf, xlsx or json")
     def report(month: str, name: str) -> Response:
@@ -71,17 +79,94 @@ def reports_router(runtime: Runtime, reports: Reports) -> APIRouter:
 
     @router.get("/reports", summary="Months a report can be made for")
     def months() -> list[str]:
-        info = runtime.store.info()
-        if info.first_reading is None:
-            return []
-        at, found = month_of(runtime.clock.now(), runtime.park.zone), []
-        first = month_of(info.first_reading, runtime.park.zone)
-        while at >= first:
-            found.append(f"{at[0]}-{at[1]:02d}")
-            at = (at[0], at[1] - 1) if at[1] > 1 else (at[0] - 1, 12)
-        return found
+        return months_of(runtime)
 
     return router
+
+
+def _kept(router: APIRouter, runtime: Runtime, reports: Reports, made: MadeReports, maker: Maker) -> None:
+    @router.get(
+        "/reports/view", summary="What the page of reports shows: months, what was made of them, what is under way"
+    )
+    def view(lang: Language = Language.ZH) -> dict[str, Any]:  # Any: a JSON document
+        zone = runtime.park.zone
+        now = month_of(runtime.clock.now(), zone)
+        return {
+            "months": [
+                {
+                    "month": m,
+                    "name": _month_name(m, lang),
+                    "open": parse_month(m) == now,
+                    "made": [made_view(x, zone) for x in made.of(m)],
+                }
+                for m in months_of(runtime)
+            ],
+            "names": reports.names(),
+            "jobs": [job_view(j, zone) for j in maker.jobs()],
+            "kept": runtime.park.reports.kept_per_month,
+        }
+
+    @router.get("/reports/{month}/made/{made_id}/{name}", summary="One file of a report as it was made then")
+    def as_made(month: str, made_id: str, name: str) -> Response:
+        path = made.file(month, made_id, name)
+        return FileResponse(path, filename=path.name)
+
+
+def _making(router: APIRouter, access: Access, maker: Maker) -> None:
+    zone = maker.zone
+
+    @router.post("/reports/{month}", status_code=202, summary="Make a month's report now, in the background")
+    def make(request: Request, month: str) -> dict[str, Any]:  # Any: a JSON document
+        who = access.require(request, Role.OPERATOR)
+        return job_view(maker.ask(*parse_month(month), who.name), zone)
+
+    @router.get("/report-jobs/{job_id}", summary="How far a report is")
+    def job(job_id: str) -> dict[str, Any]:  # Any: a JSON document
+        return job_view(maker.job(job_id), zone)
+
+    @router.post("/report-jobs/{job_id}/cancel", summary="Stop making a report")
+    def cancel(request: Request, job_id: str) -> dict[str, Any]:  # Any: a JSON document
+        access.require(request, Role.OPERATOR)
+        return job_view(maker.cancel(job_id), zone)
+
+
+def job_view(job: Job, zone: ZoneInfo) -> dict[str, Any]:  # Any: a JSON document
+    """Return a job as plain values."""
+    shown = {name: getattr(job, name) for name in ("id", "month", "author", "where", "share", "error", "stop")}
+    return shown | {"made": made_view(job.made, zone) if job.made else None}
+
+
+def made_view(made: MadeReport, zone: ZoneInfo) -> dict[str, Any]:  # Any: a JSON document
+    """Return a report that was made, as plain values."""
+    return {
+        "id": made.id,
+        "month": made.month,
+        "made_at": made.made_at.isoformat(),
+        "made_text": local_time(made.made_at, zone),
+        "digest": made.digest,
+        "partial": made.partial,
+        "author": made.author,
+        "files": {kind: digest for kind, (_, digest) in made.files.items()},
+    }
+
+
+def months_of(runtime: Runtime) -> list[str]:
+    """Return the months a report can be made for, the newest first."""
+    info = runtime.store.info()
+    if info.first_reading is None:
+        return []
+    at, found = month_of(runtime.clock.now(), runtime.park.zone), []
+    first = month_of(info.first_reading, runtime.park.zone)
+    while at >= first:
+        found.append(f"{at[0]}-{at[1]:02d}")
+        at = (at[0], at[1] - 1) if at[1] > 1 else (at[0] - 1, 12)
+    return found
+
+
+def _month_name(month: str, language: Language) -> str:
+    year, number = parse_month(month)
+    name = month_name(number, language)
+    return f"{year} 年 {name}" if language is Language.ZH else f"{name} {year}"
 
 
 def parse_month(text: str) -> tuple[int, int]:

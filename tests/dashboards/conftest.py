@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 
 from core.corrections import Entry
 from core.frames import READING_COLUMNS, SLOT_KEY, readings_frame, slots_frame
+from core.handling import Act, Silence
 from core.park import Park
 from core.park_file import load_park
 from core.quality import Event
@@ -81,6 +82,16 @@ class MemoryState:
     open: list[AlertRecord] = field(default_factory=list)
     happened: list[Event] = field(default_factory=list)
     corrected: list[Entry] = field(default_factory=list)
+
+    acted: list[Act] = field(default_factory=list)
+    quiet: list[Silence] = field(default_factory=list)
+
+    def acts(self, lives: Iterable[tuple[str, datetime]]) -> list[Act]:
+        wanted = set(lives)
+        return [a for a in self.acted if (a.fingerprint, a.active_at) in wanted]
+
+    def silences(self, since: datetime | None = None) -> list[Silence]:
+        return [s for s in self.quiet if since is None or s.end > since]
 
     def corrections(self) -> list[Entry]:
         return self.corrected

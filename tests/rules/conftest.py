@@ -14,6 +14,7 @@ import yaml
 
 from core.errors import Retryable
 from core.frames import readings_frame, slots_frame
+from core.handling import Act, Silence
 from core.park import Park
 from core.park_file import parse_park
 from core.quality import Event
@@ -102,6 +103,8 @@ class Memory:
         self.rows: dict[tuple[str, str], str] = {}
         self.small: dict[str, str] = {}
         self.happened: list[Event] = []
+        self.done: list[Act] = []
+        self.quiet: list[Silence] = []
         self.saves = 0
 
     def save_alerts(self, alerts: Sequence[AlertRecord]) -> None:
@@ -124,6 +127,17 @@ class Memory:
 
     def value(self, key: str) -> str | None:
         return self.small.get(key)
+
+    def add_act(self, act: Act) -> Act:
+        self.done.append(act)
+        return act
+
+    def acts(self, lives: Iterable[tuple[str, datetime]]) -> list[Act]:
+        wanted = set(lives)
+        return [a for a in self.done if (a.fingerprint, a.active_at) in wanted]
+
+    def silences(self, since: datetime | None = None) -> list[Silence]:
+        return [s for s in self.quiet if since is None or s.end > since]
 
     def events(self, start: datetime, end: datetime) -> list[Event]:
         return [e for e in self.happened if e.start < end and e.end >= start]

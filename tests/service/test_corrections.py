@@ -236,3 +236,39 @@ def test_what_was_archived_away_cannot_be_corrected(runtime: Runtime) -> None:
     assert runtime.state.corrections() == []
     runtime.state.set_value("archive/dropped/2026-09", "")
     assert corrections.add(runtime, late).id == 1
+
+
+# -- what one would change
+
+
+def test_a_trial_tells_what_a_correction_changes_and_records_nothing(client: TestClient, runtime: Runtime) -> None:
+    before = document(runtime)
+    asked = client.post("/api/v1/corrections/preview?lang=en", json=RATIO, headers=BEARER)
+    assert asked.status_code == 200
+    found = asked.json()
+    roof = [t for t in found["totals"] if t["entity"] == "Roof"]
+    assert [(t["days"], t["before"], t["after"]) for t in roof] == [(7, "1,680 kWh", "5,040 kWh")]
+    park = {t["quantity"]: (t["before"], t["after"]) for t in found["totals"] if t["entity"] == "Small park"}
+    assert list(park.values()) == [("1,680 kWh", "5,040 kWh"), ("6,720 kWh", "10.1 MWh")]  # the balance is import's
+    assert sorted({d["day"] for d in found["days"]}) == [f"2026-10-{n:02d}" for n in range(8, 15)]
+    assert found["untried"] == 0
+    assert (runtime.state.corrections(), runtime.state.dirty()) == ([], [])
+    assert document(runtime) == before
+    corrections.add(runtime, RATIO)
+    assert day(runtime, "roof", "generation_kwh", 8) == 720.0
+
+
+@pytest.mark.parametrize("body", [{}, {**RATIO, "factor": -1}, {**RATIO, "point": "hangar"}, {**RATIO, "x": 1}])
+def test_a_trial_refuses_what_cannot_be(client: TestClient, body: dict) -> None:
+    assert client.post("/api/v1/corrections/preview", json=body, headers=BEARER).status_code == 400
+    assert client.post("/api/v1/corrections/preview", json=RATIO).status_code == 401
+
+
+def test_the_page_s_list_is_about_its_range(client: TestClient, runtime: Runtime) -> None:
+    corrections.add(runtime, RATIO)
+    asked = {"lang": "en", "from": "2026-10-14", "to": "2026-10-20"}
+    view = client.get("/api/v1/corrections/view", params=asked).json()
+    assert ([e["id"] for e in view["entries"]], view["all"], view["zone"]) == ([1], 1, "Asia/Shanghai")
+    later = client.get("/api/v1/corrections/view", params={"from": "2026-10-16"}).json()
+    assert (later["entries"], later["all"]) == ([], 1)
+    assert client.get("/api/v1/corrections/view", params={"from": "9999-12-31"}).status_code == 422
