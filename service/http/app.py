@@ -14,6 +14,7 @@ from starlette.responses import Response
 from core.errors import ConfigError, Rejected, Retryable
 from service.access import Access
 from service.http.answers import AnyJson
+from service.http.backup import backup_router
 from service.http.corrections import corrections_router
 from service.http.health import health_router
 from service.http.page import page_router
@@ -49,6 +50,7 @@ def make_app(runtime: Runtime, token: str) -> FastAPI:
     app.include_router(reading_router(runtime, fresh), prefix="/api/v1")
     app.include_router(reports_router(runtime, reports), prefix="/api/v1")
     app.include_router(writing_router(runtime, access), prefix="/api/v1")
+    app.include_router(backup_router(runtime, access), prefix="/api/v1")
     app.add_exception_handler(RequestValidationError, _misasked)
     app.include_router(corrections_router(runtime, access, changed), prefix="/api/v1")
     for kind, status in ((ConfigError, 400), (Rejected, 422), (Retryable, 503)):
