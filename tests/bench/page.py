@@ -75,7 +75,7 @@ def served(path: Path) -> Iterator[subprocess.Popen[bytes]]:
             yield process
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(60)
+            process.wait(300)
 
 
 def _ok(url: str) -> bool:
@@ -159,19 +159,25 @@ def _viewer_rows(url: str, park: Park) -> list[Row]:
     for thread in threads:
         thread.join()
     if viewing.failed:
-        raise SystemExit(f"{len(viewing.failed)} answers failed, e.g. {viewing.failed[0]}")
+        print(f"an answer that failed: {viewing.failed[0]}", flush=True)
     return [
+        Row("20 viewers without a pause: answers that failed", len(viewing.failed), "", 0),
         Row("20 viewers without a pause: median", _median(viewing.spent), "ms"),
         Row("20 viewers without a pause: 95th percentile", _p95(viewing.spent), "ms", 500),
         Row("20 viewers without a pause: overview, 95th percentile", _p95(viewing.overviews), "ms"),
-        Row("20 viewers without a pause: answers", len(viewing.spent) / VIEWING_S, "1/s", more_is_better=True),
+        Row(
+            "20 viewers without a pause: answers",
+            (len(viewing.spent) - len(viewing.failed)) / VIEWING_S,
+            "1/s",
+            more_is_better=True,
+        ),
     ]
 
 
 def _view(asked: Asked, number: int, viewing: Viewing, end: float) -> None:
     """Open the page again and again: overview in either language, then charts of a day, a week, a month or a year."""
     rng = random.Random(number)  # noqa: S311 - which chart a viewer looks at
-    today = year.a_year_back(asked._park)[1]  # noqa: SLF001
+    today = year.a_year_back(asked._park)[1]
     while time.perf_counter() < end:
         try:
             viewing.overviews.append(asked.overview(rng.choice(("zh", "en"))))
@@ -181,6 +187,8 @@ def _view(asked: Asked, number: int, viewing: Viewing, end: float) -> None:
                 viewing.spent.append(asked.series(entity, today - timedelta(days=days), today))
         except requests.RequestException as error:
             viewing.failed.append(str(error))
+            viewing.spent.append(VIEWING_S)
+            viewing.overviews.append(VIEWING_S)
 
 
 def _browser_rows(url: str) -> list[Row]:

@@ -82,11 +82,11 @@ def _point(name: str, role: str, number: int, rating_kw: float | None) -> dict[s
 
 @dataclass(frozen=True)
 class Day:
-    """What flowed on some slots: amounts per slot in columns as `names` has them."""
+    """What flowed on some slots: in columns as `names` has them."""
 
     slots: pd.DatetimeIndex
     names: list[Name]
-    values: Floats
+    amounts: Floats
 
 
 class Plant:
@@ -151,11 +151,11 @@ def build(folder: Path, park: Park, now: datetime) -> int:
         if not len(made.slots):
             continue
         count += len(made.slots) * len(made.names)
-        _insert(store, Period.SLOT, made.slots, made.names, made.values)
-        daily = _summed(park, made.names, made.values.sum(axis=0))
+        _insert(store, Period.SLOT, made.slots, made.names, made.amounts)
+        daily = _summed(park, made.names, made.amounts.sum(axis=0))
         _insert(store, Period.DAY, pd.DatetimeIndex([start]), *daily)
         first, _ = month_bounds(*month_of(start, park.zone), park.zone)
-        months.setdefault(first, []).append((made.names, made.values.sum(axis=0)))
+        months.setdefault(first, []).append((made.names, made.amounts.sum(axis=0)))
     for first, parts in months.items():
         total = np.sum([values for _, values in parts], axis=0)
         _insert(store, Period.MONTH, pd.DatetimeIndex([first]), *_summed(park, parts[0][0], total))
@@ -184,8 +184,8 @@ def _summed(park: Park, names: list[Name], total: Floats) -> tuple[list[Name], F
 
 def _insert(store: EmbeddedStore, period: Period, starts: pd.DatetimeIndex, names: list[Name], values: Floats) -> None:
     keys = pd.DataFrame([(period.value, *n) for n in names], columns=["period", "scope", "entity", "quantity"])
-    with store._file.writing() as cursor:  # noqa: SLF001 - the bench fills the file below the store's comparison
-        series, new = store._slots.number(cursor, keys)  # noqa: SLF001
+    with store._file.writing() as cursor:  # the bench fills the file below the store's comparison
+        series, new = store._slots.number(cursor, keys)
         order = np.argsort(series)
         rows = {
             "series": np.tile(series[order].astype("int32"), len(starts)),
@@ -195,7 +195,7 @@ def _insert(store: EmbeddedStore, period: Period, starts: pd.DatetimeIndex, name
         cursor.register("made", pd.DataFrame(rows))
         cursor.execute("INSERT INTO slot SELECT series, start_us, value, 1.0, 0.0, '' FROM made")
         cursor.unregister("made")
-    store._slots.remember(new)  # noqa: SLF001
+    store._slots.remember(new)
 
 
 def _readings(park: Park, plant: Plant, start: datetime, end: datetime) -> Iterator[pd.DataFrame]:
@@ -205,7 +205,7 @@ def _readings(park: Park, plant: Plant, start: datetime, end: datetime) -> Itera
     for column, (scope, device, quantity) in enumerate(parts[0].names):
         if scope != Scope.POINT.value or quantity in {"load_kwh", "generation_kwh"}:
             continue
-        flowed = np.concatenate([p.values[:, column] for p in parts])[: len(edges)]
+        flowed = np.concatenate([p.amounts[:, column] for p in parts])[: len(edges)]
         if quantity.endswith("_kwh"):
             way = quantity.removesuffix("_kwh")
             register = 1000 + np.concatenate([[0.0], np.cumsum(flowed)])[: len(edges)]
