@@ -30,7 +30,7 @@ from store.duck_file import DuckFile
 from store.edges import Edges
 from store.held import held_frame
 from store.raw import RAW, RawReadings
-from store.rows import instant_of, known, micros, micros_of, refuse, split_readings, times_of
+from store.rows import Floats, instant_of, known, micros, micros_of, refuse, split_readings, times_of
 from store.series import SeriesNames
 from store.slot_changes import REVISION_COLUMNS, SlotChanges, revisions_frame, slot_changes
 
@@ -273,7 +273,9 @@ class EmbeddedStore:
         found = cursor.execute(_SLOTS, [first, last, series]).fetchnumpy()
         numbers, starts = (np.asarray(found[c], dtype="int64") for c in ("series", "start_us"))
         order = self._slots.order_by_time(numbers, starts)
-        columns = {n: np.ma.filled(np.ma.asarray(found[n], dtype="float64"), np.nan)[order] for n in _SLOT_NUMBERS}
+        columns: dict[str, Floats] = {
+            n: np.ma.filled(np.ma.asarray(found[n], dtype="float64"), np.nan)[order] for n in _SLOT_NUMBERS
+        }
         reasons = np.asarray(found["reasons"], dtype="object")[order]
         names = self._slots.texts(numbers[order])
         return slots_frame(pd.DataFrame({"start": times_of(starts[order]), **names, **columns, "reasons": reasons}))
