@@ -63,6 +63,8 @@ class EmbeddedStore:
         self._edges = Edges()
         self._failpoint = failpoint_from_environment()
         self._turn = threading.Lock()
+        # Many at once would not be served sooner, and each needs its share of the memory.
+        self._reading_slots = threading.BoundedSemaphore(threads)
         self._path = path
         self._file = DuckFile(path, memory_limit_mb, threads, self._prepare)
 
@@ -132,7 +134,7 @@ class EmbeddedStore:
         quantities: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         scopes = None if scope is None else [scope]
-        with self._file.reading() as cursor:
+        with self._reading_slots, self._file.reading() as cursor:
             return self._stored(cursor, period, micros(start), micros(end), scopes, entities, quantities)
 
     def revisions(self, start: datetime, end: datetime) -> pd.DataFrame:

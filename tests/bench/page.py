@@ -60,6 +60,8 @@ def measured(path: Path, park: Park) -> list[Row]:
         until(lambda: _ok(f"{url}/healthz"), 120, "the page", every_s=0.1)
         asked = Asked(url, park)
         rows = [*_series_rows(asked), *_overview_rows(asked), *_viewer_rows(url, park), *_browser_rows(url)]
+        jobs = requests.get(f"{url}/healthz", timeout=10).json()["jobs"]
+        print("jobs meanwhile:", {n: f"{j['runs']} runs, last {j['last_duration_s']:.2f} s" for n, j in jobs.items()})
         rows.append(Row("service memory, resident, after 20 viewers", resident_mb(process.pid), "MB"))
         rows.append(Row("service memory, peak", resident_mb(process.pid, "VmHWM"), "MB"))
     return rows

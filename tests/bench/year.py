@@ -22,6 +22,7 @@ from core.park import Park
 from core.park_file import load_park
 from core.quantities import Period, Scope
 from core.timebase import day_bounds, day_of, days_between, month_bounds, month_of, slot_index, slot_start
+from service.runner import COMPACT_LAG
 from store.embedded import EmbeddedStore
 from store.rows import micros
 
@@ -112,7 +113,7 @@ class Plant:
         park = self._park(load.sum(axis=1), made.sum(axis=1), expected.sum(axis=1))
         weather = np.column_stack([900 * sun[:, 0], 12 + 10 * sun[:, 0]])
         columns = [load, load, made, made, made, expected, park[:, 3:5], park, weather]
-        return Day(slots, self._names(), np.column_stack(columns))
+        return Day(slots, self._names(), np.column_stack(columns).round(3))  # whole Wh, as registers give them
 
     @staticmethod
     def _park(load: Floats, made: Floats, expected: Floats) -> Floats:
@@ -160,6 +161,7 @@ def build(folder: Path, park: Park, now: datetime) -> int:
         total = np.sum([values for _, values in parts], axis=0)
         _insert(store, Period.MONTH, pd.DatetimeIndex([first]), *_summed(park, parts[0][0], total))
     since, _ = day_bounds(today - timedelta(days=READ_DAYS), park.zone)
+    store.compact(now - COMPACT_LAG)  # as the service does four times a day
     store.append_readings(pd.concat(_readings(park, plant, since, until), ignore_index=True))
     store.close()
     return count
