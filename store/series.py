@@ -60,7 +60,10 @@ class SeriesNames:
     def matching(self, wanted: Mapping[str, Collection[str] | None]) -> list[int]:
         """Return the numbers of series whose columns hold one of the wanted texts; None stands for any."""
         filters = [(self.columns.index(c), set(texts)) for c, texts in wanted.items() if texts is not None]
-        return [n for key, n in self._ids.items() if all(key[i] in texts for i, texts in filters)]
+        found = list(self._ids.items())
+        for i, texts in filters:
+            found = [item for item in found if item[0][i] in texts]
+        return [number for _, number in found]
 
     def sort_order(self, series: Ints) -> Ints:
         """Return the stable order that sorts rows by the series' names."""

@@ -6,6 +6,7 @@ One service as `parkwatt run` starts it, jobs included, asked over HTTP on loopb
 from __future__ import annotations
 
 import itertools
+import os
 import random
 import shutil
 import signal
@@ -56,11 +57,11 @@ def measured(path: Path, park: Park) -> list[Row]:
     """Take the figures of a park whose store is filled."""
     url = f"http://127.0.0.1:{park.http.port}"
     with served(path) as process:
-        # A month's slots are put in order when the service first has time for it; that is no part of an answer.
         until(lambda: _ok(f"{url}/healthz"), 120, "the page", every_s=0.1)
         asked = Asked(url, park)
         rows = [*_series_rows(asked), *_overview_rows(asked), *_viewer_rows(url, park), *_browser_rows(url)]
         jobs = requests.get(f"{url}/healthz", timeout=10).json()["jobs"]
+        print(f"load average of the machine: {os.getloadavg()[0]:.1f}, ours included")
         print("jobs meanwhile:", {n: f"{j['runs']} runs, last {j['last_duration_s']:.2f} s" for n, j in jobs.items()})
         rows.append(Row("service memory, resident, after 20 viewers", resident_mb(process.pid), "MB"))
         rows.append(Row("service memory, peak", resident_mb(process.pid, "VmHWM"), "MB"))
