@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from core.frames import instant
-from core.park import Park
+from core.park import DeviceAssignment, Park, Point
 from core.quality import Event, Reason
 from core.quantities import Period, Scope
 from core.store import Store
@@ -56,6 +56,10 @@ class DayTable:
         return self._rows.get((scope.value, entity, quantity), {}).get(day, UNKNOWN_DAY)
 
 
+# Who is metered, and since when those are silent that are.
+Silent = tuple[Sequence[tuple[Point, DeviceAssignment]], Mapping[str, datetime]]
+
+
 @dataclass(frozen=True)
 class Facts:
     """Everything one evaluation or replay judges by."""
@@ -67,6 +71,9 @@ class Facts:
     silences: Mapping[str, Sequence[Span]] = field(default_factory=dict)  # point -> when it sent nothing
     listening_since: datetime = LONG_AGO  # before it, silence may have been our own
     watching_since: datetime | None = None  # first evaluation ever: a device never heard is silent since then
+    silent: dict[tuple[float, float, datetime], Silent] = field(
+        default_factory=dict, compare=False
+    )  # found out already
 
 
 @dataclass(frozen=True)

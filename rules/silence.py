@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -43,8 +43,7 @@ class Silence(Watch):
         return [p.id for p, _ in _metered(park, at)]
 
     def observe(self, entity: str, facts: Facts, moment: Moment, alert: AlertRecord | None) -> Observation:
-        metered = _metered(facts.park, moment.at)
-        silent = {p.id: since for p, d in metered if (since := self._silent_since(p, d, facts, moment.at))}
+        metered, silent = self._silent(facts, moment.at)
         everybody = len(metered) >= _ALL_SILENT_MIN_POINTS and len(silent) == len(metered)
         if self.of == "park":
             if not everybody:
@@ -70,6 +69,19 @@ class Silence(Watch):
             if device.id in facts.heard:
                 found.add(self._due(facts.park, point, device, facts.heard[device.id]))
         return sorted(t for t in found if start <= t <= end)
+
+    def _silent(
+        self, facts: Facts, at: datetime
+    ) -> tuple[Sequence[tuple[Point, DeviceAssignment]], Mapping[str, datetime]]:
+        """Return every metered point, and since when those are silent that are: the same for every point asked."""
+        key = (self.intervals, self.min_minutes, at)
+        found = facts.silent.get(key)
+        if found is None:
+            metered = _metered(facts.park, at)
+            silent = {p.id: since for p, d in metered if (since := self._silent_since(p, d, facts, at))}
+            facts.silent.clear()  # the next instant has an answer of its own
+            found = facts.silent[key] = (metered, silent)
+        return found
 
     def _silent_since(self, point: Point, device: DeviceAssignment, facts: Facts, at: datetime) -> datetime | None:
         """Return when the silence that is too long at `at` began; None where there is none."""

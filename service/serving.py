@@ -9,6 +9,7 @@ import secrets
 import signal
 import socket
 import ssl
+import sys
 import threading
 from pathlib import Path
 
@@ -30,6 +31,8 @@ from service.memory import give_back
 from service.runner import Jobs, Runtime, opened
 
 log = logging.getLogger(__name__)
+
+SWITCH_S = 0.001  # a page waits so long for a job that computes, each time it needs Python again; the default is 5 ms
 
 
 def run(park: Park, config_text: str) -> None:
@@ -96,6 +99,7 @@ def serve_runtime(runtime: Runtime, listener: socket.socket, *, collect: bool) -
     """Serve an opened park on a bound socket until SIGTERM or SIGINT, then end in order."""
     park = runtime.park
     _let_nobody_in_by_mistake(runtime)
+    sys.setswitchinterval(SWITCH_S)
     token = secrets.token_urlsafe(32)
     host, port = listener.getsockname()[:2]
     tls = park.http.tls

@@ -51,14 +51,14 @@ class _Store:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.days: list[pd.DataFrame] = []
+        self.tried: list[pd.DataFrame] = []
 
     def __getattr__(self, name: str) -> Any:  # Any: whatever a store answers
         return getattr(self._store, name)
 
     def write_slots(self, period: Period, slots: pd.DataFrame) -> int:
         if period is Period.DAY:
-            self.days.append(slots)
+            self.tried.append(slots)
         return 0
 
 
@@ -91,7 +91,7 @@ def trial(runtime: Runtime, given: Mapping[str, Any]) -> Trial:
         store = _Store(runtime.store)
         state = _State(runtime.state, Entry(2**62, now, correction))
         Compute(runtime.park, store, state).recompute(days[0], days[-1], now)
-        after = pd.concat(store.days, ignore_index=True) if store.days else pd.DataFrame()
+        after = pd.concat(store.tried, ignore_index=True) if store.tried else pd.DataFrame()
         return Trial(_compared(runtime, correction, after, days), untried)
 
 

@@ -24,13 +24,13 @@ from core.frames import readings_frame, slots_frame
 from core.quality import UNUSABLE
 from core.quantities import Period
 from core.store import StoreInfo, Table
-from store import duck_alerts
+from store import duck_alerts, slot_order
 from store.alert_changes import alert_changes
 from store.duck_file import DuckFile
 from store.edges import Edges
 from store.held import held_frame
 from store.raw import RAW, RawReadings
-from store.rows import Ints, instant_of, known, micros, micros_of, refuse, split_readings, times_of
+from store.rows import Floats, instant_of, known, micros, micros_of, refuse, split_readings, times_of
 from store.series import SeriesNames
 from store.slot_changes import REVISION_COLUMNS, SlotChanges, revisions_frame, slot_changes
 
@@ -39,6 +39,7 @@ SCHEMA = "1"
 _DAY_US = 86_400_000_000
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _SLOT_NAMES = ("period", "scope", "entity", "quantity")
+_SLOT_NUMBERS = ("value", "coverage", "estimated")
 
 
 class EmbeddedStore:
@@ -63,6 +64,8 @@ class EmbeddedStore:
         self._edges = Edges()
         self._failpoint = failpoint_from_environment()
         self._turn = threading.Lock()
+        # Many at once would not be served sooner, and each needs its share of the memory.
+        self._reading_slots = threading.BoundedSemaphore(threads)
         self._path = path
         self._file = DuckFile(path, memory_limit_mb, threads, self._prepare)
 
@@ -132,7 +135,7 @@ class EmbeddedStore:
         quantities: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         scopes = None if scope is None else [scope]
-        with self._file.reading() as cursor:
+        with self._reading_slots, self._file.reading() as cursor:
             return self._stored(cursor, period, micros(start), micros(end), scopes, entities, quantities)
 
     def revisions(self, start: datetime, end: datetime) -> pd.DataFrame:
@@ -198,15 +201,22 @@ class EmbeddedStore:
         self._file.checkpoint()
 
     def compact(self, before: datetime) -> None:
-        """Drop superseded rows from the UTC days that end at or before `before`, one durable step per day.
+        """Drop superseded rows from the UTC days that end at or before `before`, and put slots of such weeks in order.
 
-        A day is looked at again only after its number of rows has changed.
+        One durable step per day and week; each is looked at again only after its number of rows has changed.
         """
         with self._file.reading() as cursor:
             days = cursor.execute(_CHANGED_DAYS, [micros(before) // _DAY_US]).fetchall()
+            weeks = slot_order.disordered(cursor, micros(before))
         for (day,) in days:
             self._compact_day(int(day))
             self._failpoint("after_compaction")
+        for week in weeks:
+            with self._file.writing() as cursor:
+                slot_order.put_in_order(cursor, week)
+                self._failpoint("amid_ordering")
+            # At once, so that the room the old rows took is used again by the next week's.
+            self._file.checkpoint()
         if days:
             self._file.checkpoint()
 
@@ -234,6 +244,7 @@ class EmbeddedStore:
             cursor.execute(statements)
             cursor.execute("INSERT INTO meta VALUES ('schema', ?), ('park', ?)", [SCHEMA, self._park_id])
         duck_alerts.prepare(cursor)
+        slot_order.prepare(cursor)
         cursor.execute("COMMIT")
         self._edges.load(cursor)
 
@@ -292,14 +303,15 @@ class EmbeddedStore:
         series = self._slots.matching(
             {"period": [period.value], "scope": scopes, "entity": entities, "quantity": quantities}
         )
-        found = cursor.execute(
-            "SELECT series, start_us, value, coverage, estimated, reasons FROM slot "
-            "WHERE start_us >= ? AND start_us < ? AND series IN (SELECT unnest(?::INTEGER[])) ORDER BY start_us",
-            [first, last, series],
-        ).df()
-        numbers: Ints = found["series"].to_numpy(dtype="int64")
-        frame = found.assign(start=times_of(found["start_us"].to_numpy()), **self._slots.texts(numbers))
-        return slots_frame(frame.iloc[self._slots.sort_order(numbers)].reset_index(drop=True))
+        found = cursor.execute(_SLOTS, [first, last, series]).fetchnumpy()
+        numbers, starts = (np.asarray(found[c], dtype="int64") for c in ("series", "start_us"))
+        order = self._slots.order_by_time(numbers, starts)
+        columns: dict[str, Floats] = {
+            n: np.ma.filled(np.ma.asarray(found[n], dtype="float64"), np.nan)[order] for n in _SLOT_NUMBERS
+        }
+        reasons = np.asarray(found["reasons"], dtype="object")[order]
+        names = self._slots.texts(numbers[order])
+        return slots_frame(pd.DataFrame({"start": times_of(starts[order]), **names, **columns, "reasons": reasons}))
 
     def _write_changes(
         self, cursor: duckdb.DuckDBPyConnection, period: Period, changes: SlotChanges
@@ -335,6 +347,10 @@ class EmbeddedStore:
 _DAYS = """
     SELECT ({column} - ({column} % 86400000000 + 86400000000) % 86400000000) // 86400000000 AS day, count(*)
     FROM {rows} GROUP BY day ORDER BY day
+"""
+_SLOTS = """
+    SELECT series, start_us, value, coverage, estimated, reasons FROM slot
+    WHERE start_us >= ? AND start_us < ? AND series IN (SELECT unnest(?::INTEGER[]))
 """
 _CHANGED_DAYS = """
     SELECT now.day FROM (SELECT time_us // 86400000000 AS day, count(*) AS rows FROM reading WHERE time_us >= 0 GROUP BY ALL) now

@@ -12,6 +12,8 @@ from store.rows import Ints, group_rows
 
 Key = tuple[str, ...]
 
+_FEW = 65_536  # numbers that fit into two bytes
+
 
 class SeriesNames:
     """The numbers of the series in one table, mirrored in memory."""
@@ -58,15 +60,26 @@ class SeriesNames:
     def matching(self, wanted: Mapping[str, Collection[str] | None]) -> list[int]:
         """Return the numbers of series whose columns hold one of the wanted texts; None stands for any."""
         filters = [(self.columns.index(c), set(texts)) for c, texts in wanted.items() if texts is not None]
-        return [n for key, n in self._ids.items() if all(key[i] in texts for i, texts in filters)]
+        found = list(self._ids.items())
+        for i, texts in filters:
+            found = [item for item in found if item[0][i] in texts]
+        return [number for _, number in found]
 
     def sort_order(self, series: Ints) -> Ints:
         """Return the stable order that sorts rows by the series' names."""
         return np.argsort(self._ranks(series), kind="stable")
 
+    def order_by_time(self, series: Ints, times: Ints) -> Ints:
+        """Return the order that sorts rows by the series' names, then by time."""
+        by_time = np.arange(len(times)) if (times[1:] >= times[:-1]).all() else np.argsort(times, kind="stable")
+        ranks = self._ranks(series)[by_time]
+        few = ranks.max(initial=0) < _FEW
+        # Two bytes are sorted by counting, in a tenth of the time.
+        return by_time[np.argsort(ranks.astype("uint16") if few else ranks, kind="stable")]
+
     def texts(self, series: Ints) -> dict[str, pd.Series]:
         """Return the columns of names for rows of these series."""
-        distinct, position = np.unique(series, return_inverse=True)
+        distinct, position = _distinct(series)
         keys = [self._keys[int(n)] for n in distinct]
         columns: dict[str, pd.Series] = {}
         for i, column in enumerate(self.columns):
@@ -75,8 +88,14 @@ class SeriesNames:
         return columns
 
     def _ranks(self, series: Ints) -> Ints:
-        distinct, position = np.unique(series, return_inverse=True)
+        distinct, position = _distinct(series)
         by_name = sorted(range(len(distinct)), key=lambda i: self._keys[int(distinct[i])])
         rank = np.empty(len(distinct), dtype="int64")
         rank[by_name] = np.arange(len(distinct))
         return rank[position].astype("int64") if len(distinct) else rank
+
+
+def _distinct(series: Ints) -> tuple[Ints, Ints]:
+    """Return the distinct numbers, rising, and for every row the place of its number; numbers are small and dense."""
+    used = np.bincount(series) > 0 if len(series) else np.empty(0, dtype=bool)
+    return np.flatnonzero(used), (np.cumsum(used) - 1)[series]

@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from core.park import Park
@@ -15,9 +19,12 @@ from core.quantities import Period, Scope
 from core.store import Store
 from core.text import Language
 from core.timebase import SLOT, day_bounds, day_of, days_between, month_bounds, month_of
+from dashboards.views.habits import Habits, Loads
+
+_Key: TypeAlias = tuple[str, str, str]  # scope, entity, quantity
+_Places: TypeAlias = npt.NDArray[np.intp]
 
 COVERAGE_DAYS = 30
-PROFILE_DAYS = 14  # two weeks hold ten workdays and four weekend days
 LATE_SLOTS = 2  # the newest slots may still be on their way: not yet a gap
 PARK_SLOT_QUANTITIES = (
     "generation_kwh",
@@ -49,23 +56,34 @@ UNKNOWN = Row()
 
 
 class Table:
-    """Stored values of one period length, looked up by scope, entity, quantity and start."""
+    """Stored values of one period length, looked up by scope, entity, quantity and start.
+
+    A series is made into rows when it is looked up first: a large park has many that a view never asks for.
+    """
 
     def __init__(self, frame: pd.DataFrame) -> None:
-        self._series: dict[tuple[str, str, str], dict[datetime, Row]] = {}
-        columns = (frame[c].tolist() for c in frame.columns)
-        by_name = dict(zip(frame.columns, columns, strict=True))
-        rows = zip(by_name["value"], by_name["coverage"], by_name["estimated"], by_name["reasons"], strict=True)
-        keys = zip(by_name["scope"], by_name["entity"], by_name["quantity"], strict=True)
-        for key, start, row in zip(keys, by_name["start"], rows, strict=True):
-            self._series.setdefault(key, {})[start] = Row._make(row)
+        # Plain arrays: asked a thousand times, pandas' own indexing would be most of the work.
+        code, starts = pd.factorize(frame["start"].to_numpy("datetime64[us]"))
+        instants = np.empty(len(starts), dtype="object")
+        instants[:] = [t.replace(tzinfo=UTC) for t in starts.tolist()]
+        self._starts = instants[code]
+        self._columns = [frame[c].to_numpy() for c in ("value", "coverage", "estimated", "reasons")]
+        self._places = _places(frame)
+        self._made: dict[_Key, dict[datetime, Row]] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._series)
+        return bool(self._places)
 
     def series(self, scope: Scope, entity: str, quantity: str) -> Mapping[datetime, Row]:
         """Return start -> row; empty where nothing is stored."""
-        return self._series.get((scope.value, entity, quantity), {})
+        key = (scope.value, entity, quantity)
+        if key not in self._made:
+            self._made[key] = self._rows(self._places[key]) if key in self._places else {}
+        return self._made[key]
+
+    def _rows(self, places: _Places) -> dict[datetime, Row]:
+        starts, *columns = (c[places].tolist() for c in (self._starts, *self._columns))
+        return dict(zip(starts, map(Row._make, zip(*columns, strict=True)), strict=True))
 
     def row(self, scope: Scope, entity: str, quantity: str, start: datetime) -> Row:
         """Return one row, UNKNOWN where it is not there."""
@@ -73,19 +91,32 @@ class Table:
 
     def quantities(self, scope: Scope, entity: str) -> list[str]:
         """Return what is stored of one entity."""
-        return [q for s, e, q in self._series if s == scope.value and e == entity]
+        return [q for s, e, q in self._places if s == scope.value and e == entity]
 
     def last_start(self, quantities: Iterable[str]) -> datetime | None:
         """Return the newest start at which a park-wide value of these quantities is known."""
         wanted = set(quantities)
         starts = (
             start
-            for (scope, _, name), rows in self._series.items()
+            for scope, entity, name in self._places
             if scope == Scope.PARK.value and name in wanted
-            for start, row in rows.items()
+            for start, row in self.series(Scope.PARK, entity, name).items()
             if row.known
         )
         return max(starts, default=None)
+
+
+def _places(frame: pd.DataFrame) -> dict[_Key, _Places]:
+    """Return where the rows of every series stand."""
+    columns = [pd.factorize(frame[c].to_numpy(dtype="object")) for c in ("scope", "entity", "quantity")]
+    code = np.zeros(len(frame), dtype=np.int64)
+    for codes, names in columns:
+        code = code * (len(names) + 1) + codes
+    order = np.argsort(code, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(code[order])) + 1) if len(order) else []
+    firsts = np.array([group[0] for group in groups], dtype=np.int64)
+    keys = zip(*(names[codes[firsts]].tolist() for codes, names in columns), strict=True)
+    return dict(zip(keys, groups, strict=True))
 
 
 @dataclass(frozen=True)
@@ -95,10 +126,11 @@ class ViewData:
     park: Park
     language: Language
     now: datetime
-    slots: Table  # today and yesterday, whole park; load points further back
+    slots: Table  # today and yesterday, whole park
     days: Table
     months: Table
     latest: pd.DataFrame
+    loads: Loads
 
     @property
     def day(self) -> date:
@@ -107,7 +139,7 @@ class ViewData:
 
     def bounds(self, day: date) -> tuple[datetime, datetime]:
         """Return the instants a local day begins and ends."""
-        return day_bounds(day, self.park.zone)
+        return _bounds(day, self.park.timezone)
 
     @property
     def month(self) -> tuple[datetime, datetime]:
@@ -133,29 +165,31 @@ class ViewData:
         return self.latest.empty
 
 
-def load(park: Park, store: Store, now: datetime, language: Language) -> ViewData:
-    """Ask the store for all that the overview shows."""
+@lru_cache(maxsize=512)
+def _bounds(day: date, zone: str) -> tuple[datetime, datetime]:
+    """Return the instants of a day; a view of a large park asks for the same ones thousands of times."""
+    return day_bounds(day, ZoneInfo(zone))
+
+
+def load(park: Park, store: Store, now: datetime, language: Language, habits: Habits | None = None) -> ViewData:
+    """Ask the store for all that the overview shows; who asks again and again keeps the habits."""
     zone = park.zone
     today = day_of(now, zone)
     month_start, _ = month_bounds(*month_of(now, zone), zone)
     previous_start, _ = month_bounds(*month_of(month_start - timedelta(days=1), zone), zone)
     coverage_start, _ = day_bounds(today - timedelta(days=COVERAGE_DAYS - 1), zone)
     yesterday, _ = day_bounds(today - timedelta(days=1), zone)
-    profile_start, _ = day_bounds(today - timedelta(days=PROFILE_DAYS), zone)
     end = now + SLOT
     park_slots = store.slots(
         Period.SLOT, yesterday, end, scope=Scope.PARK.value, entities=[park.id], quantities=PARK_SLOT_QUANTITIES
-    )
-    loads = [p.id for p in park.by_role("load")]
-    load_slots = store.slots(
-        Period.SLOT, profile_start, end, scope=Scope.POINT.value, entities=loads, quantities=["load_kwh"]
     )
     return ViewData(
         park=park,
         language=language,
         now=now,
-        slots=Table(pd.concat([park_slots, load_slots], ignore_index=True)),
+        slots=Table(park_slots),
         days=Table(store.slots(Period.DAY, min(previous_start, coverage_start), end)),
         months=Table(store.slots(Period.MONTH, previous_start, end, scope=Scope.PARK.value)),
         latest=store.latest(),
+        loads=(habits or Habits()).loads(park, store, now),
     )

@@ -3,46 +3,53 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from core.park import Array, Point
 from core.quantities import Scope
-from core.text import MISSING, Text, significant
+from core.text import MISSING, Language, Text, significant
 from core.timebase import SLOT, SLOT_HOURS
 from core.verdict import TIER_WORDS, tier_of
 from dashboards.panels import panel
 from dashboards.views import words
-from dashboards.views.data import LATE_SLOTS, PROFILE_DAYS, Row, ViewData
+from dashboards.views.data import LATE_SLOTS, UNKNOWN, Row, ViewData
+from dashboards.views.habits import PROFILE_DAYS, SATURDAY, Floats, Loads
 
 Json: TypeAlias = "dict[str, object]"
 
 ARRAY_DAYS = 7
-LEAST_DAYS = 3  # fewer comparable days are no habit
+SHOWN = 24  # of many, those that need looking at
 SLOTS_PER_HOUR = 4
 HOURS = 24
-SATURDAY = 5
 
 
-def arrays(data: ViewData) -> Json:
-    """Return every array's last whole days: actual and expected in kWh per kWp, so that all share one scale."""
+def arrays(data: ViewData, *, everything: bool = False) -> Json:
+    """Return arrays' last whole days: actual and expected in kWh per kWp, so that all share one scale.
+
+    Where there are many, only those furthest off, unless everything is wanted.
+    """
     days = [data.day - timedelta(days=n) for n in range(ARRAY_DAYS, 0, -1)]
     items = [_array(data, a, days) for a in data.park.arrays if a.valid_at(data.now)]
     items.sort(key=lambda i: -_distance(i["index"]))
+    shown = items if everything else items[:SHOWN]
     return {
         "title": Text(zh=f"阵列：近 {ARRAY_DAYS} 天", en=f"Arrays: last {ARRAY_DAYS} days").say(data.language),
         "note": Text(zh="每日实发与应发，kWh/kWp，同一刻度", en="Actual and expected per day, kWh/kWp, one scale").say(
             data.language
         ),
-        "items": items,
+        "items": shown,
+        **more(len(items) - len(shown), data.language),
     }
 
 
 def _array(data: ViewData, array: Array, days: list[date]) -> Json:
     quantities = ("generation_kwh", "expected_kwh", "energy_performance_index")
     series = [data.days.series(Scope.ARRAY, array.id, q) for q in quantities]
-    rows = [[s.get(data.bounds(d)[0], Row()) for s in series] for d in days]
+    rows = [[s.get(data.bounds(d)[0], UNKNOWN) for s in series] for d in days]
     judged = [(e.value, i.value) for _, e, i in rows if e.known and i.known]
     wanted = math.fsum(e for e, _ in judged)
     index = math.fsum(e * i for e, i in judged) / wanted if wanted > 0 else math.nan
@@ -77,10 +84,14 @@ def _array_day(data: ViewData, array: Array, day: date, rows: list[Row]) -> Json
     }
 
 
-def buildings(data: ViewData) -> Json:
-    """Return every load's day so far beside its own mean of comparable days up to the same time."""
-    items = [_building(data, p) for p in data.park.top_loads()]
-    items.sort(key=lambda i: -_distance(i["ratio"]))
+def buildings(data: ViewData, *, everything: bool = False) -> Json:
+    """Return loads' day so far beside their own mean of comparable days up to the same time: the furthest off first.
+
+    Where there are many, only the first ones, unless everything is wanted.
+    """
+    loads, elapsed = data.loads, _elapsed(data)
+    order = np.argsort(-_distances(loads, elapsed), kind="stable")
+    shown = order if everything else order[:SHOWN]
     weekend = data.day.weekday() >= SATURDAY
     kind = Text(zh="周末", en="weekend days") if weekend else Text(zh="工作日", en="workdays")
     return {
@@ -89,15 +100,39 @@ def buildings(data: ViewData) -> Json:
             zh=f"与各自近 {PROFILE_DAYS} 天{kind.zh}同时段均值相比；刻度以各自均值为 1",
             en=f"Against their own mean of {kind.en} in the last {PROFILE_DAYS} days; scale: own mean = 1",
         ).say(data.language),
-        "items": items,
+        "items": [_building(data, p, n, elapsed) for p, n in _named(data, shown)],
+        **more(len(order) - len(shown), data.language),
     }
 
 
-def _building(data: ViewData, point: Point) -> Json:
-    series = data.slots.series(Scope.POINT, point.id, "load_kwh")
-    today = _slots_of(data, series, data.day)
-    usual = _usual(data, series, len(today))
-    elapsed = _settled((data.now - data.bounds(data.day)[0]) // SLOT, today)
+def more(count: int, language: Language) -> Json:
+    """Say how many are left out."""
+    text = Text(zh=f"另有 {count} 个，偏差更小", en=f"{count} more, closer to where they should be")
+    return {"more": count, "more_text": text.say(language) if count else None}
+
+
+def _named(data: ViewData, rows: npt.NDArray[np.intp]) -> list[tuple[Point, int]]:
+    points = {p.id: p for p in data.park.points}
+    return [(points[data.loads.ids[n]], int(n)) for n in rows]
+
+
+def _elapsed(data: ViewData) -> int:
+    """Return how many of today's slots have begun and ended."""
+    return min((data.now - data.bounds(data.day)[0]) // SLOT, int(data.loads.today.shape[1]))
+
+
+def _distances(loads: Loads, elapsed: int) -> Floats:
+    """Return how far each load is from its habit, -1 where nothing is known: for all at once."""
+    today, usual = loads.today[:, :elapsed], loads.usual[:, :elapsed]
+    both = np.isfinite(today) & np.isfinite(usual)
+    used, habit = (np.where(both, side, 0.0).sum(axis=1) for side in (today, usual))
+    ratio = np.divide(used, habit, out=np.full(len(used), np.nan), where=habit > 0)
+    return np.where(np.isfinite(ratio), np.abs(ratio - 1), -1.0)
+
+
+def _building(data: ViewData, point: Point, row: int, begun: int) -> Json:
+    today, usual = data.loads.today[row].tolist(), data.loads.usual[row].tolist()
+    elapsed = _settled(begun, today)
     both = [(a, b) for a, b in zip(today[:elapsed], usual, strict=False) if math.isfinite(a) and math.isfinite(b)]
     used, habit = math.fsum(a for a, _ in both), math.fsum(b for _, b in both)
     ratio = used / habit if habit > 0 else math.nan
@@ -131,25 +166,6 @@ def _difference(ratio: float) -> str:
         return MISSING
     percent = round(100 * (ratio - 1))
     return words.minus(f"{percent:+d} %") if percent else "±0 %"
-
-
-def _slots_of(data: ViewData, series: Mapping[datetime, Row], day: date) -> list[float]:
-    start, end = data.bounds(day)
-    return [
-        series[t].value if t in series else math.nan for t in (start + n * SLOT for n in range((end - start) // SLOT))
-    ]
-
-
-def _usual(data: ViewData, series: Mapping[datetime, Row], length: int) -> list[float]:
-    """Return the mean of each slot over earlier days of the same kind; NaN where fewer than LEAST_DAYS know it."""
-    weekend = data.day.weekday() >= SATURDAY
-    earlier = [data.day - timedelta(days=n) for n in range(1, PROFILE_DAYS + 1)]
-    profiles = [_slots_of(data, series, d) for d in earlier if (d.weekday() >= SATURDAY) == weekend]
-    means = []
-    for i in range(length):
-        known = [p[i] for p in profiles if i < len(p) and math.isfinite(p[i])]
-        means.append(math.fsum(known) / len(known) if len(known) >= LEAST_DAYS else math.nan)
-    return means
 
 
 def _hourly(slots: list[float]) -> list[float | None]:

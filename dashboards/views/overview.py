@@ -19,6 +19,7 @@ from dashboards.views import words
 from dashboards.views.alerts import open_alerts
 from dashboards.views.corrections import corrections
 from dashboards.views.data import ViewData, load
+from dashboards.views.habits import Habits
 from dashboards.views.meta import about
 from dashboards.views.month import month
 from dashboards.views.multiples import arrays, buildings
@@ -38,12 +39,16 @@ def overview(
     language: Language | str,
     say: AlertSpeaker,
     collector: Mapping[str, object] | None = None,
+    *,
+    habits: Habits | None = None,
+    everything: bool = False,
 ) -> Json:
     """Return what the first screen shows at `now`: JSON-able, words in `language`, missing numbers as None.
 
-    `collector` is the collector's status where it runs in this process.
+    `collector` is the collector's status where it runs in this process. Of many arrays, buildings and meters only
+    those that need looking at are there, unless `everything` is wanted.
     """
-    data = load(park, store, now, Language(language))
+    data = load(park, store, now, Language(language), habits)
     month_start, _ = data.month
     today_start, today_end = data.bounds(data.day)
     alerts = state.alerts(since=min(today_start, now - timedelta(hours=24)))
@@ -57,9 +62,9 @@ def overview(
         "power": power_now(data),
         "today": today_curve(data, alerts, events, say),
         "alerts": open_alerts(data, alerts, say, handled(state, alerts, now)),
-        "arrays": arrays(data),
-        "buildings": buildings(data),
-        "coverage": coverage(data, first_reading),
+        "arrays": arrays(data, everything=everything),
+        "buildings": buildings(data, everything=everything),
+        "coverage": coverage(data, first_reading, everything=everything),
         "events": events_of_month(data, events),
         "corrections": corrections(state.corrections(), park, data.language),
         "month": month(data),

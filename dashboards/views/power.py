@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from core.frames import instant
 from core.park import Point
 from core.quantities import Scope
 from core.text import Text
@@ -40,7 +39,8 @@ class Flow:
 
 def power_now(data: ViewData) -> Json:
     """Return the parts of the flow picture in kW, widths and directions to be drawn from them."""
-    flows = {p.id: _latest_flow(data, p) for p in data.park.points if p.role != "weather"}
+    shown = _shown_powers(data)
+    flows = {p.id: _latest_flow(data, p, shown) for p in data.park.points if p.role != "weather"}
     measured = any(f is not None for f in flows.values())
     parts = _from_power(data, flows) if measured else _from_slots(data)
     return {"source": "power" if measured else "slot", "parts": parts}
@@ -131,17 +131,25 @@ def _json(data: ViewData, part: Part) -> Json:
     }
 
 
-def _latest_flow(data: ViewData, point: Point) -> Flow | None:
+def _shown_powers(data: ViewData) -> dict[str, list[tuple[str, float, datetime]]]:
+    """Return device -> (channel, power, time) of what each showed last: read once for all of them."""
+    rows = data.latest[data.latest["quantity"] == "active_power_kw"]
+    times = (t.replace(tzinfo=UTC) for t in rows["time"].to_numpy("datetime64[us]").tolist())
+    found: dict[str, list[tuple[str, float, datetime]]] = {}
+    columns = (rows[c].tolist() for c in ("device", "channel", "value"))
+    for device, channel, value, at in zip(*columns, times, strict=True):
+        found.setdefault(device, []).append((channel, value, at))
+    return found
+
+
+def _latest_flow(data: ViewData, point: Point, shown: Mapping[str, list[tuple[str, float, datetime]]]) -> Flow | None:
     """Return the point's newest power, with the ratio and direction of the device that serves it now."""
     device = point.device_at(data.now)
-    if device is None or data.latest.empty:
-        return None
-    rows = data.latest[(data.latest["device"] == device.id) & (data.latest["quantity"] == "active_power_kw")]
-    total = rows[rows["channel"] == ""]
-    chosen = rows if total.empty else total
-    if chosen.empty:
+    rows = shown.get(device.id, []) if device else []
+    chosen = [r for r in rows if r[0] == ""] or rows
+    if device is None or not chosen:
         return None
     sign = -1.0 if device.direction == "reversed" else 1.0
-    at = instant(chosen["time"].min())
+    at = min(r[2] for r in chosen)
     limit = max(STALE_AFTER, 3 * timedelta(seconds=device.interval_s))
-    return Flow(sign * device.ratio * float(chosen["value"].sum()), at, data.now - at > limit)
+    return Flow(sign * device.ratio * math.fsum(r[1] for r in chosen), at, data.now - at > limit)

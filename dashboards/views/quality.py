@@ -10,7 +10,7 @@ from typing import TypeAlias
 from core.park import Park, Point
 from core.quality import Event, Reason, joined_outages
 from core.quantities import Scope
-from core.text import MISSING, Text
+from core.text import MISSING, Language, Text
 from core.timebase import SLOT
 from core.words import event_words
 from dashboards.panels import panel
@@ -20,25 +20,34 @@ from dashboards.views.data import COVERAGE_DAYS, LATE_SLOTS, Row, ViewData
 Json: TypeAlias = "dict[str, object]"
 
 EVENTS_SHOWN = 40
+METERS_SHOWN = 40
 
 
-def coverage(data: ViewData, first_reading: datetime | None) -> Json:
-    """Return the measured share of every meter's last days; None for days before it was in service."""
+def coverage(data: ViewData, first_reading: datetime | None, *, everything: bool = False) -> Json:
+    """Return the measured share of meters' last days; None for days before one was in service.
+
+    Where there are many, only those least measured, unless everything is wanted.
+    """
     days = [data.day - timedelta(days=n) for n in range(COVERAGE_DAYS - 1, -1, -1)]
     title = Text(zh=f"数据完整率：近 {COVERAGE_DAYS} 天", en=f"Data coverage: last {COVERAGE_DAYS} days")
-    return {"title": title.say(data.language), **coverage_of(data, days, first_reading)}
+    return {"title": title.say(data.language), **coverage_of(data, days, first_reading, everything=everything)}
 
 
-def coverage_of(data: ViewData, days: list[date], first_reading: datetime | None) -> Json:
-    """Return the measured share of every meter on some days."""
+def coverage_of(data: ViewData, days: list[date], first_reading: datetime | None, *, everything: bool = False) -> Json:
+    """Return the measured share of meters on some days: of many only those least measured, unless all are wanted."""
     since = _service_began(data, first_reading)
     shown = panel("coverage")
+    values = {p.id: [_measured(data, p, d) if since and d >= since else None for d in days] for p in data.park.points}
+    points = list(data.park.points)
+    if not everything and len(points) > METERS_SHOWN:
+        points = sorted(points, key=lambda p: _mean(values[p.id]) if _known(values[p.id]) else math.inf)[:METERS_SHOWN]
     return {
         "note": shown.note.say(data.language),
         "days": [words.day_text(d, data.language) for d in days],
         "green": shown.green,
         "yellow": shown.yellow,
-        "meters": [_meter(data, p, days, since) for p in data.park.points],
+        "meters": [_meter(data, p, values[p.id]) for p in points],
+        **_more(len(data.park.points) - len(points), data.language),
     }
 
 
@@ -47,10 +56,22 @@ def _service_began(data: ViewData, first_reading: datetime | None) -> date | Non
     return first_reading.astimezone(data.park.zone).date() if first_reading else None
 
 
-def _meter(data: ViewData, point: Point, days: list[date], since: date | None) -> Json:
-    values = [_measured(data, point, d) if since and d >= since else None for d in days]
-    known = [v for v in values if v is not None]
-    mean = math.fsum(known) / len(known) if known else math.nan
+def _more(count: int, language: Language) -> Json:
+    text = Text(zh=f"另有 {count} 块表，数据更完整", en=f"{count} more meters, measured better than these")
+    return {"more": count, "more_text": text.say(language) if count else None}
+
+
+def _known(values: Sequence[float | None]) -> list[float]:
+    return [v for v in values if v is not None]
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    known = _known(values)
+    return math.fsum(known) / len(known) if known else math.nan
+
+
+def _meter(data: ViewData, point: Point, values: list[float | None]) -> Json:
+    known, mean = _known(values), _mean(values)
     return {
         "id": point.id,
         "name": point.name.say(data.language),
@@ -103,5 +124,7 @@ def _on_its_way(event: Event, now: datetime) -> bool:
 
 def entity_name(park: Park, entity: str) -> Text:
     """Return the name of a point, an array or the park itself."""
-    names = {p.id: p.name for p in park.points} | {a.id: a.name for a in park.arrays} | {park.id: park.name}
-    return names.get(entity, Text(zh=entity, en=entity))
+    if entity == park.id:
+        return park.name
+    names = (e.name for group in (park.arrays, park.points) for e in group if e.id == entity)
+    return next(names, Text(zh=entity, en=entity))

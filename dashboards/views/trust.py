@@ -19,6 +19,7 @@ from core.timebase import day_bounds
 from core.words import event_words
 from dashboards.views import words
 from dashboards.views.data import Table, ViewData
+from dashboards.views.habits import Loads
 from dashboards.views.quality import coverage_of
 
 Json: TypeAlias = "dict[str, object]"
@@ -38,7 +39,7 @@ def coverage_calendar(park: Park, store: Store, first: date, last: date, now: da
     start, end = day_bounds(first, park.zone)[0], day_bounds(last, park.zone)[1]
     empty = Table(slots_frame())
     frame = store.slots(Period.DAY, start, end, scope="point")
-    data = ViewData(park, language, now, empty, Table(frame), empty, readings_frame())
+    data = ViewData(park, language, now, empty, Table(frame), empty, readings_frame(), Loads.none())
     return {**coverage_of(data, days, store.info().first_reading), "dates": [d.isoformat() for d in days]}
 
 

@@ -2,6 +2,7 @@
 
 import { linkTo } from "./address.js";
 import { fluid, h, heading, key, picture, rem, s, shape } from "./dom.js";
+import { rest } from "./everything.js";
 import { percent, say, spoken } from "./say.js";
 
 /** Draw the month: generation up, consumption down, the balance as a mark between them. */
@@ -94,7 +95,8 @@ export function coverage(view) {
       fluid((width) => strip(m, view, width)),
       h("b", { class: "figure" }, m.mean_text)))),
     h("p", { class: "span" }, h("span", {}, view.days[0]), h("span", {}, view.days.at(-1))),
-  ];
+    rest(view),
+  ].filter(Boolean);
 }
 
 function strip(meter, view, width) {

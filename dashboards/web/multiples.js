@@ -2,6 +2,7 @@
 
 import { linkTo } from "./address.js";
 import { chip, fluid, h, heading, key, picture, rem, s } from "./dom.js";
+import { rest } from "./everything.js";
 import { kilowatts, percent, say } from "./say.js";
 
 /** Draw the arrays: a week of actual bars under expected marks, one scale in kWh/kWp. */
@@ -11,7 +12,8 @@ export function arrays(view) {
   return [
     heading(view.title, view.note, ...legend),
     view.items.length ? h("ul", { class: "multiples" }, view.items.map((a) => array(a, top))) : h("p", { class: "calm" }, say("noArrays")),
-  ];
+    rest(view),
+  ].filter(Boolean);
 }
 
 function array(view, top) {
@@ -47,7 +49,8 @@ export function buildings(view) {
   return [
     heading(view.title, view.note, ...legend),
     view.items.length ? h("ul", { class: "multiples" }, view.items.map((b) => building(b, top))) : h("p", { class: "calm" }, say("noBuildings")),
-  ];
+    rest(view),
+  ].filter(Boolean);
 }
 
 function building(view, top) {

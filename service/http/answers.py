@@ -8,6 +8,12 @@ import orjson
 from starlette.responses import JSONResponse
 
 
+def written(content: Any) -> bytes:  # Any: as Starlette has it
+    """Return JSON; NaN becomes null, arrays become lists, times have their offset."""
+    options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC
+    return orjson.dumps(content, option=options)
+
+
 class AnyJson(JSONResponse):
     """JSON by orjson; NaN becomes null."""
 

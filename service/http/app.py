@@ -12,6 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 
 from core.errors import ConfigError, Rejected, Retryable
+from dashboards.views import Habits
 from service.access import Access, Doorkeeper
 from service.http.access import access_router, own_router, tokens_router, users_router
 from service.http.answers import AnyJson
@@ -22,8 +23,9 @@ from service.http.described import describing
 from service.http.handling import handling_router
 from service.http.health import health_router
 from service.http.page import page_router
-from service.http.reading import Fresh, reading_router
+from service.http.reading import reading_router
 from service.http.reports import Reports, reports_router
+from service.http.sharing import LEVEL, Shared
 from service.http.views import views_router
 from service.http.writing import writing_router
 from service.live import Live
@@ -44,12 +46,17 @@ def make_app(runtime: Runtime, token: str, live: Live | None = None) -> FastAPI:
     reports = Reports(runtime)
     made = MadeReports(runtime.park)
     maker = Maker(runtime, made)
-    fresh: Fresh = {}
+    shared, habits = Shared(runtime.clock), Habits()
 
     def changed() -> None:
-        fresh.clear()
+        shared.forget()
+        habits.forget()
         reports.forget()
         live.tell("data")
+
+    def handled() -> None:
+        shared.forget()
+        live.tell("alerts")
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -62,7 +69,7 @@ def make_app(runtime: Runtime, token: str, live: Live | None = None) -> FastAPI:
     )
     # The last one stands first in a request's way.
     app.add_middleware(Doorkeeper, access=access)
-    app.add_middleware(GZipMiddleware, minimum_size=1024)
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=LEVEL)
     app.middleware("http")(
         Gate(runtime.park.http.listen, runtime.park.http.hosts, lambda request: access.origin(request).secure)
     )
@@ -71,14 +78,14 @@ def make_app(runtime: Runtime, token: str, live: Live | None = None) -> FastAPI:
     for router in (own_router(runtime.park, access), users_router(access), tokens_router(runtime.park, access)):
         app.include_router(router, prefix="/api/v1")
     app.include_router(health_router(runtime, access))
-    app.include_router(reading_router(runtime, fresh), prefix="/api/v1")
+    app.include_router(reading_router(runtime, shared, habits), prefix="/api/v1")
     app.include_router(views_router(runtime, live), prefix="/api/v1")
     app.include_router(reports_router(runtime, reports, access, made, maker), prefix="/api/v1")
     app.include_router(writing_router(runtime, access), prefix="/api/v1")
     app.include_router(backup_router(runtime, access), prefix="/api/v1")
     app.add_exception_handler(RequestValidationError, _misasked)
     app.include_router(data_router(runtime), prefix="/api/v1")
-    app.include_router(handling_router(runtime, access, fresh.clear), prefix="/api/v1")
+    app.include_router(handling_router(runtime, access, handled), prefix="/api/v1")
     app.include_router(corrections_router(runtime, access, changed), prefix="/api/v1")
     for kind, status in ((ConfigError, 400), (Rejected, 422), (Retryable, 503)):
         app.add_exception_handler(kind, _told(status))

@@ -5,38 +5,49 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query
+import numpy as np
+import pandas as pd
+from fastapi import APIRouter, HTTPException, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from core.frames import instant
 from core.quantities import DERIVED, Period, Scope
 from core.text import Language
 from core.timebase import day_bounds
 from dashboards import views
 from service import exporting
-from service.http.answers import AnyJson
+from service.http.answers import written
+from service.http.sharing import Shared, compressed
 from service.runner import Runtime
 
 OVERVIEW_FRESH_S = 2.0  # several viewers within this time share one answer
+SERIES_FRESH_S = 2.0
 MAX_SERIES_DAYS = 1100
+MAX_SERIES_VALUES = 1_000_000  # of all entities together: what is more is a file, not an answer
+_PER_DAY = {Period.SLOT: 96.0, Period.DAY: 1.0, Period.MONTH: 1 / 28}
 
-Fresh = dict[Language, tuple[float, bytes]]  # the overview as last answered, and when
 
-
-def reading_router(runtime: Runtime, fresh: Fresh) -> APIRouter:
+def reading_router(runtime: Runtime, shared: Shared, habits: views.Habits) -> APIRouter:
     """Build the routes."""
     router = APIRouter()
 
     @router.get("/overview", summary="Everything the first screen shows, in one answer")
-    def overview(lang: Language = Language.ZH) -> Response:
-        at_s, body = fresh.get(lang, (-OVERVIEW_FRESH_S, b""))
-        now_s = runtime.clock.monotonic_s()
-        if now_s - at_s >= OVERVIEW_FRESH_S or not body:
+    def overview(
+        request: Request,
+        lang: Language = Language.ZH,
+        everything: Annotated[
+            bool, Query(alias="all", description="every array, building and meter, not only those to look at")
+        ] = False,
+    ) -> Response:
+        def made() -> bytes:
             now, status = runtime.clock.now(), runtime.collector_status()
-            view = views.overview(runtime.park, runtime.store, runtime.state, now, lang, runtime.say, status)
-            body = bytes(AnyJson(view).body)
-            fresh[lang] = (now_s, body)
-        return Response(body, media_type="application/json")
+            return written(
+                views.overview(
+                    runtime.park, runtime.store, runtime.state, now, lang, runtime.say, status,
+                    habits=habits, everything=everything,
+                )
+            )  # fmt: skip
+
+        return compressed(request, shared.get(("overview", lang, everything), OVERVIEW_FRESH_S, made))
 
     @router.get("/park", summary="Who this park is and what is metered")
     def park() -> dict[str, Any]:  # Any: a JSON document
@@ -45,23 +56,24 @@ def reading_router(runtime: Runtime, fresh: Fresh) -> APIRouter:
 
     @router.get("/series", summary="Values of one quantity per slot, day or month")
     def series(
+        request: Request,
         quantity: str,
         scope: Scope = Scope.PARK,
         entity: str | None = None,
         period: Period = Period.SLOT,
         start: Annotated[date | None, Query(alias="from", description="first local day")] = None,
         end: Annotated[date | None, Query(alias="to", description="last local day")] = None,
-    ) -> dict[str, Any]:  # Any: a JSON document
-        if quantity not in DERIVED:
-            raise HTTPException(422, f"no quantity is called {quantity}")
+    ) -> Response:
         first, last = _range(runtime, start, end)
-        entities = [entity or runtime.park.id] if scope is Scope.PARK or entity else None
-        frame = runtime.store.slots(period, first, last, scope=scope, entities=entities, quantities=[quantity])
-        rows = frame.drop(columns=["scope", "quantity"])
-        columns = {name: rows[name].tolist() for name in rows.columns if name != "start"}
-        starts = [instant(t).isoformat() for t in rows["start"]]
-        return {"quantity": quantity, "unit": DERIVED[quantity].unit, "scope": scope, "period": period,
-                "start": starts, **columns}  # fmt: skip
+        entities = _entities(runtime, quantity, scope, entity, period, (first, last))
+
+        def made() -> bytes:
+            rows = runtime.store.slots(period, first, last, scope=scope, entities=entities, quantities=[quantity])
+            return written({"quantity": quantity, "unit": DERIVED[quantity].unit, "scope": scope, "period": period,
+                            **columns_of(rows)})  # fmt: skip
+
+        key = ("series", quantity, scope, entity, period, first, last)
+        return compressed(request, shared.get(key, SERIES_FRESH_S, made))
 
     @router.get("/export", summary="Series or readings as CSV, streamed day by day")
     def export(
@@ -88,6 +100,30 @@ def reading_router(runtime: Runtime, fresh: Fresh) -> APIRouter:
         return [{**vars(a), "words": vars(runtime.say(a, lang))} for a in runtime.state.alerts(since) if a.fired_at]
 
     return router
+
+
+def columns_of(rows: pd.DataFrame) -> dict[str, object]:
+    """Return SLOTS rows as columns: times as text with their offset, unknown values as null."""
+    return {
+        "start": rows["start"].to_numpy("datetime64[us]"),
+        "entity": rows["entity"].tolist(),
+        **{name: np.ascontiguousarray(rows[name].to_numpy("float64")) for name in ("value", "coverage", "estimated")},
+        "reasons": rows["reasons"].tolist(),
+    }
+
+
+def _entities(
+    runtime: Runtime, quantity: str, scope: Scope, entity: str | None, period: Period, span: tuple[datetime, datetime]
+) -> list[str] | None:
+    """Return whom a series is asked of, None for all of a scope; refuses what is unknown or too much at once."""
+    if quantity not in DERIVED:
+        raise HTTPException(422, f"no quantity is called {quantity}")
+    if scope is Scope.PARK or entity:
+        return [entity or runtime.park.id]
+    count = len(runtime.park.arrays if scope is Scope.ARRAY else runtime.park.points)
+    if count * (span[1] - span[0]).days * _PER_DAY[period] > MAX_SERIES_VALUES:
+        raise HTTPException(422, "that is too much for one answer: name an `entity`, or ask for fewer days")
+    return None
 
 
 def _range(runtime: Runtime, start: date | None, end: date | None) -> tuple[datetime, datetime]:

@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import demo, imports, influx, ingest, peers, registers
+from tests.bench import demo, imports, influx, ingest, page, peers, registers
 from tests.bench.row import Row, show
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
@@ -18,6 +18,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "registers": registers.measure,
     "imports": imports.measure,
     "influx": influx.measure,
+    "page": page.measure,
 }
 # Only by name, for it installs a peer: `make bench-peers`.
 PEERS = {"peers": peers.measure}

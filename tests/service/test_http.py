@@ -95,3 +95,23 @@ def test_health_and_metrics(client: TestClient) -> None:
 def test_the_api_describes_itself(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert {"/api/v1/overview", "/api/v1/series", "/api/v1/alerts", "/healthz", "/metrics"} <= set(paths)
+
+
+def test_a_series_is_plain_json_for_who_cannot_decompress_and_the_same(client: TestClient) -> None:
+    path = "/api/v1/series?quantity=generation_kwh&scope=array&from=2026-11-01&to=2026-11-02"
+    plain = client.get(path, headers={"accept-encoding": "identity"})
+    packed = client.get(path, headers={"accept-encoding": "gzip"})
+    assert (plain.headers.get("content-encoding"), packed.headers["content-encoding"]) == (None, "gzip")
+    assert plain.json() == packed.json()
+    assert {len(plain.json()[c]) for c in ("start", "entity", "value", "coverage", "estimated", "reasons")} == {
+        len(plain.json()["start"])
+    }
+    assert plain.json()["start"][:2] == ["2026-10-31T16:00:00+00:00", "2026-10-31T16:15:00+00:00"]
+
+
+def test_all_meters_of_three_years_by_the_quarter_are_too_much_for_one_answer(client: TestClient) -> None:
+    query = "quantity=load_kwh&scope=point&from=2023-11-20&to=2026-11-20"
+    answer = client.get(f"/api/v1/series?{query}")
+    assert (answer.status_code, "entity" in answer.json()["detail"]) == (422, True)
+    assert client.get(f"/api/v1/series?{query}&period=day").status_code == 200
+    assert client.get(f"/api/v1/series?{query}&entity=bldg-lab").status_code == 200

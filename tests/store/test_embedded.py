@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from core.errors import ConfigError, Retryable
-from core.frames import readings_frame
+from core.frames import readings_frame, slots_frame
 from core.quantities import Period
 from store.embedded import EmbeddedStore
 
@@ -281,6 +281,73 @@ def test_compaction_drops_what_is_superseded_and_only_from_days_that_are_over(st
     assert store.info().readings == 432
     found = store.readings(*ALWAYS)["value"]
     assert (found[0], set(found[1:])) == (3.0, {2.0})
+
+
+THURSDAY_US = 1_780_531_200_000_000  # 2026-06-04
+
+
+def quarters(first: int, count: int, entity: str, value: float) -> pd.DataFrame:
+    starts = pd.date_range(START + first * timedelta(minutes=15), periods=count, freq="15min", unit="us")
+    return slots_frame(
+        {"start": starts, "scope": "point", "entity": entity, "quantity": "load_kwh", "value": value,
+         "coverage": 1.0, "estimated": 0.0, "reasons": ""}
+    )  # fmt: skip
+
+
+def in_file(store: EmbeddedStore) -> list[tuple[int, int]]:
+    with store._file.reading() as cursor:
+        return cursor.execute("SELECT series, start_us FROM slot").fetchall()
+
+
+def test_slots_of_weeks_that_are_over_are_laid_by_series_and_answers_stay_the_same(store):
+    store.write_slots(Period.SLOT, quarters(0, 8 * 96, "b", 2.0))
+    frame = pd.concat([quarters(0, 8 * 96, "c", 3.0), quarters(0, 8 * 96, "a", 0.0).assign(value=range(8 * 96))])
+    store.write_slots(Period.SLOT, frame)  # laid by time, as everything is that comes as time goes on
+    before = store.slots(Period.SLOT, *ALWAYS)
+    assert in_file(store) != sorted(in_file(store))
+    # Weeks end on Thursdays, 1970 began on one: by the 7th of June only the one that ended on the 4th is over.
+    store.compact(START + 6 * DAY)
+    ended, running = ([r for r in in_file(store) if (r[1] < THURSDAY_US) is over] for over in (True, False))
+    assert (len(ended), ended == sorted(ended)) == (3 * 3 * 96, True)
+    assert (len(running), running == sorted(running)) == (3 * 5 * 96, False)
+    pd.testing.assert_frame_equal(store.slots(Period.SLOT, *ALWAYS), before)
+    only = store.slots(Period.SLOT, START, START + DAY, entities=["a"])
+    assert only["value"].tolist() == [float(n) for n in range(96)]
+
+
+def test_a_week_in_order_is_left_alone_until_it_grows(store):
+    store.write_slots(Period.SLOT, pd.concat([quarters(0, 4, e, 1.0) for e in ("b", "a")]))
+    store.compact(START + 30 * DAY)
+    laid = in_file(store)
+    assert laid == sorted(laid)
+    store.write_slots(Period.SLOT, quarters(1, 1, "a", 5.0))  # replaced where it lies
+    assert in_file(store) == laid
+    store.write_slots(Period.SLOT, quarters(4, 1, "b", 1.0))  # new, so at the end
+    assert in_file(store) != sorted(in_file(store))
+    store.compact(START + 30 * DAY)
+    assert in_file(store) == sorted(in_file(store))
+    found = store.slots(Period.SLOT, *ALWAYS, entities=["a"])
+    assert found["value"].tolist() == [1.0, 5.0, 1.0, 1.0]
+    assert len(store.revisions(*ALWAYS)) == 1
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_while_slots_are_put_in_order_nothing_is_lost_or_doubled(path, when):
+    process = start(
+        "starts = [START + pd.Timedelta(minutes=15 * n) for n in range(96)]\n"
+        "store.write_slots(Period.SLOT, slots_frame({'start': starts * 2, 'scope': 'point',\n"
+        "    'entity': ['b'] * 96 + ['a'] * 96, 'quantity': 'load_kwh', 'value': [*map(float, range(96))] * 2,\n"
+        "    'coverage': 1.0, 'estimated': 0.0, 'reasons': ''}))\n"
+        "store._file._connection = Connection(sys.argv[2])\n"
+        "store.compact(datetime(2027, 1, 1, tzinfo=UTC)); print('unreachable')",
+        path,
+        when,
+    )
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (-9, ""), err
+    store = EmbeddedStore(path, "park-1")
+    assert store.slots(Period.SLOT, *ALWAYS)["value"].tolist() == [float(n) for n in range(96)] * 2
+    store.close()
 
 
 def test_a_reader_is_not_disturbed_by_a_compaction(store, rows):
