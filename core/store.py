@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 import pandas as pd
@@ -27,6 +29,16 @@ class StoreInfo:
     first_reading: datetime | None
     last_reading: datetime | None
     size_bytes: int | None
+
+
+class Table(StrEnum):
+    """What whoever takes a store along takes of it; the copy of the alerts follows from the state file."""
+
+    READING = "reading"
+    SLOT = "slot"
+    DAY = "day"
+    MONTH = "month"
+    REVISION = "revision"
 
 
 class Store(Protocol):
@@ -99,6 +111,21 @@ class Store(Protocol):
 
     def alerts(self, start: datetime, end: datetime) -> pd.DataFrame:
         """Return the alerts that began in [start, end) as an ALERTS frame sorted by ALERT_KEY."""
+        ...
+
+    def days(self, table: Table) -> list[tuple[date, int]]:
+        """Return the UTC days that hold rows of a table, oldest first, each with how many; unusable readings count.
+
+        Of a key that was written twice all rows may be counted. A revision belongs to the day its period starts on.
+        """
+        ...
+
+    def put_slots(self, period: Period, slots: pd.DataFrame) -> None:
+        """Set values to the very bits another store holds; unlike `write_slots` nothing goes to `revisions`."""
+        ...
+
+    def put_revisions(self, revisions: pd.DataFrame) -> None:
+        """Add replaced values as `revisions` returns them; the same ones again change nothing."""
         ...
 
     def drop_readings(self, start: datetime, end: datetime) -> None:
@@ -257,6 +284,18 @@ class State(Protocol):
 
     def configs(self) -> list[tuple[str, datetime]]:
         """Return (digest, loaded_at) of archived configurations, oldest first."""
+        ...
+
+    def copy_to(self, path: Path) -> None:
+        """Write what is here at one moment into a new file, without leases; nobody waits meanwhile."""
+        ...
+
+    def follow_settled(self) -> set[tuple[str, date]]:
+        """Return a set to which this process adds every (device, day) it settles, beginning with its last settling."""
+        ...
+
+    def unfollow_settled(self, followed: set[tuple[str, date]]) -> None:
+        """Add no more to a set from `follow_settled`."""
         ...
 
     def acquire(self, name: str) -> None:

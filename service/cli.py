@@ -15,7 +15,18 @@ from core.errors import ConfigError, Rejected, Retryable
 from core.park import Park
 from core.park_file import load_park
 from core.text import Language
-from service import commands, correct_command, dashboards_command, draining, exporting, history, logs, memory, serving
+from service import (
+    backup_command,
+    commands,
+    correct_command,
+    dashboards_command,
+    draining,
+    exporting,
+    history,
+    logs,
+    memory,
+    serving,
+)
 from service.access import commands as access_commands
 
 EXIT_REJECTED, EXIT_CONFIG, EXIT_RETRY, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 2, 75, 70, 130
@@ -96,6 +107,8 @@ def _parser() -> argparse.ArgumentParser:
 
     _history(add)
 
+    _backup(add)
+
     _quarantine(add("quarantine", help="messages that became no readings: list, show, read them again"))
 
     command = add("discover", help="which devices publish on the broker, and what could stand in PARK.yaml?")
@@ -166,6 +179,24 @@ def _history(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.add_argument("--out", type=Path, required=True, metavar="DIR")
     command.add_argument("--delete", action="store_true", help="let the store forget what its file verifiably holds")
     _with_park(command, lambda a: history.archive(_load(a.park), a.before, a.out, delete=a.delete))
+
+
+def _backup(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add("backup", help="write readings, figures and state to a folder, while the park runs or not")
+    command.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
+    _with_park(command, lambda a: backup_command.backup(a.park, a.folder))
+
+    command = add("restore", help="bring a backup back into an empty park, of either store")
+    command.add_argument("folder", type=Path, metavar="DIR")
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--park", type=Path, metavar="PARK.yaml", help="where its data goes")
+    where.add_argument("--into", type=Path, metavar="FOLDER", help="a new folder; default the park's id")
+    command.set_defaults(command=lambda a: backup_command.restore(a.folder, a.park, a.into))
+
+    command = add("copy", help="move a park between the embedded store and InfluxDB")
+    command.add_argument("--from", dest="source", type=Path, required=True, metavar="A.yaml")
+    command.add_argument("--to", dest="target", type=Path, required=True, metavar="B.yaml", help="its store is empty")
+    command.set_defaults(command=lambda a: backup_command.copy(a.source, a.target))
 
 
 def _import(arguments: argparse.Namespace) -> int:

@@ -33,6 +33,7 @@ from rules.words import speaker
 from service import collectors
 from service.lateness import Lateness
 from service.memory import give_back
+from service.transfer import refuse_unfinished
 from service.watching import AlertCopy, CollectorLog
 from store.access import AccessTables
 from store.opening import open_store
@@ -105,6 +106,7 @@ class Runtime:
 @contextlib.contextmanager
 def opened(park: Park, clock: Clock, config_text: str, *leases: str) -> Iterator[Runtime]:
     """Open store and state file, archive the configuration, and close both whatever happens."""
+    refuse_unfinished(park)
     park.state.parent.mkdir(parents=True, exist_ok=True)
     state = SqliteState(park.state, clock)
     try:

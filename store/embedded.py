@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from importlib import resources
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from core.failpoint import failpoint_from_environment
 from core.frames import readings_frame, slots_frame
 from core.quality import UNUSABLE
 from core.quantities import Period
-from core.store import StoreInfo
+from core.store import StoreInfo, Table
 from store import duck_alerts
 from store.alert_changes import alert_changes
 from store.duck_file import DuckFile
@@ -37,6 +37,7 @@ from store.slot_changes import REVISION_COLUMNS, SlotChanges, revisions_frame, s
 SCHEMA = "1"
 
 _DAY_US = 86_400_000_000
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
 _SLOT_NAMES = ("period", "scope", "entity", "quantity")
 
 
@@ -154,6 +155,36 @@ class EmbeddedStore:
     def alerts(self, start: datetime, end: datetime) -> pd.DataFrame:
         with self._file.reading() as cursor:
             return duck_alerts.read(cursor, micros(start), micros(end))
+
+    def days(self, table: Table) -> list[tuple[date, int]]:
+        with self._file.reading() as cursor:
+            if table is Table.READING:
+                found = cursor.execute(_DAYS.format(column="time_us", rows="reading")).fetchall()
+            elif table is Table.REVISION:
+                found = cursor.execute(_DAYS.format(column="start_us", rows="revision")).fetchall()
+            else:
+                series = self._slots.matching({"period": [table.value]})
+                rows = "slot WHERE series IN (SELECT unnest(?::INTEGER[]))"
+                found = cursor.execute(_DAYS.format(column="start_us", rows=rows), [series]).fetchall()
+        return [(date.fromordinal(_EPOCH_DAY + int(day)), int(count)) for day, count in found]
+
+    def put_slots(self, period: Period, slots: pd.DataFrame) -> None:
+        rows = slots_frame(slots)
+        if rows.empty:
+            return
+        with self._turn:
+            with self._file.writing() as cursor:
+                new = self._write_changes(cursor, period, SlotChanges(rows, rows.iloc[:0], rows.iloc[:0]))
+            self._slots.remember(new)
+
+    def put_revisions(self, revisions: pd.DataFrame) -> None:
+        rows = revisions_frame(revisions)
+        if rows.empty:
+            return
+        times = {"start_us": micros_of(rows["start"]), "replaced_us": micros_of(rows["replaced_at"])}
+        with self._file.writing() as cursor:
+            cursor.register("superseded", rows.assign(**times))
+            cursor.execute(_INSERT_NEW_REVISIONS)
 
     def drop_readings(self, start: datetime, end: datetime) -> None:
         span = [micros(start), micros(end)]
@@ -300,6 +331,11 @@ class EmbeddedStore:
             )
 
 
+# Division of integers cuts towards zero; a day before 1970 is below it.
+_DAYS = """
+    SELECT ({column} - ({column} % 86400000000 + 86400000000) % 86400000000) // 86400000000 AS day, count(*)
+    FROM {rows} GROUP BY day ORDER BY day
+"""
 _CHANGED_DAYS = """
     SELECT now.day FROM (SELECT time_us // 86400000000 AS day, count(*) AS rows FROM reading WHERE time_us >= 0 GROUP BY ALL) now
     LEFT JOIN compacted USING (day)
@@ -326,4 +362,14 @@ _INSERT_SLOTS = """
 _INSERT_REVISIONS = """
     INSERT INTO revision
     SELECT period, scope, entity, quantity, start_us, value, coverage, estimated, reasons, replaced_us FROM superseded
+"""
+_INSERT_NEW_REVISIONS = """
+    INSERT INTO revision
+    SELECT period, scope, entity, quantity, start_us, value, coverage, estimated, reasons, replaced_us FROM superseded s
+    WHERE NOT EXISTS (
+        SELECT 1 FROM revision r WHERE r.start_us = s.start_us AND r.replaced_us = s.replaced_us AND r.period = s.period
+        AND r.scope = s.scope AND r.entity = s.entity AND r.quantity = s.quantity AND r.reasons = s.reasons
+        AND r.value IS NOT DISTINCT FROM s.value AND r.coverage IS NOT DISTINCT FROM s.coverage
+        AND r.estimated IS NOT DISTINCT FROM s.estimated
+    )
 """

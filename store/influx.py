@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import date, datetime
 from itertools import chain, compress
 
 import numpy as np
@@ -25,7 +25,7 @@ from core.clock import Clock, SystemClock
 from core.errors import ConfigError, Rejected, Retryable
 from core.frames import readings_frame, slots_frame
 from core.quantities import Period
-from core.store import StoreInfo
+from core.store import StoreInfo, Table
 from store import influx_alerts, influxql, line_protocol
 from store.alert_changes import alert_changes
 from store.held import held_by_reading
@@ -60,6 +60,8 @@ from store.rows import (
 from store.slot_changes import REVISION_COLUMNS, revisions_frame, slot_changes
 
 _DELETES_PER_QUERY = 200
+# A field that every point of a measurement has.
+_ALWAYS_WRITTEN = dict.fromkeys(Table, "reasons") | {Table.READING: "received_at"}
 _SECOND_US = 1_000_000
 _USABLE = "(" + " OR ".join(f'"flags" = {flags}' for flags in usable_flags()) + ")"
 # One request keeps one core of the server busy; while it does, the lines of the next are made.
@@ -144,7 +146,7 @@ class InfluxStore:
             stored = self.slots(period, starts.min(), after, entities=sorted(set(incoming["entity"])))
             changes = slot_changes(stored, incoming)
             # In this order a crash at worst repeats a revision; it never loses one.
-            self._write_revisions(period, changes.superseded)
+            self._write_revisions(changes.superseded.assign(period=period.value, replaced_at=self._clock.now()))
             self._erase(period, changes.blanked)
             self._write_slots(period, changes.written)
         return len(changes.written)
@@ -193,6 +195,41 @@ class InfluxStore:
         conditions = [self._mine(), *_within(micros(start), micros(end))]
         query = influxql.select(influx_alerts.FIELDS, "alert", conditions, ("rule", "entity"))
         return influx_alerts.frame(self._http.query(query))
+
+    def days(self, table: Table) -> list[tuple[date, int]]:
+        always = _ALWAYS_WRITTEN[table]
+        ends = [
+            self._read(table.value, [f'{pick}("{always}") AS "{always}"'], ("park",), [self._mine()])["time"]
+            for pick in ("first", "last")
+        ]
+        if any(len(end) == 0 for end in ends):
+            return []
+        # Between its bounds only: without them a day is made for each since the year 1677.
+        span = _within(int(ends[0].iloc[0]), int(ends[1].iloc[0]) + 1)
+        conditions = " AND ".join([self._mine(), *span])
+        statement = (
+            f"SELECT count({influxql.name(always)}) FROM {influxql.name(table.value)} "  # noqa: S608 - quoted by influxql
+            f"WHERE {conditions} GROUP BY time(1d) fill(none)"
+        )
+        return [
+            (instant_of(int(str(at))).date(), int(str(count)))
+            for series in self._http.query(statement)
+            for at, count in zip(*series.columns, strict=True)
+        ]
+
+    def put_slots(self, period: Period, slots: pd.DataFrame) -> None:
+        rows = slots_frame(slots)
+        if rows.empty:
+            return
+        after = rows["start"].max() + pd.Timedelta(microseconds=1)
+        with self._slot_lock:
+            stored = self.slots(period, rows["start"].min(), after, entities=sorted(set(rows["entity"])))
+            if not stored.empty:
+                self._erase(period, slot_changes(stored, rows).blanked)
+            self._write_slots(period, rows)
+
+    def put_revisions(self, revisions: pd.DataFrame) -> None:
+        self._write_revisions(revisions_frame(revisions))
 
     def drop_readings(self, start: datetime, end: datetime) -> None:
         conditions = " AND ".join([self._mine(), *_within(micros(start), micros(end))])
@@ -262,21 +299,23 @@ class InfluxStore:
         starts = starts_of(period.value, self._park_id, written, SLOT_TAGS)
         self._write_rows(starts, slot_columns(written), nanos_of(written["start"]))
 
-    def _write_revisions(self, period: Period, superseded: pd.DataFrame) -> None:
+    def _write_revisions(self, rows: pd.DataFrame) -> None:
         """Keep superseded rows at start + (time of replacement in hundredths of a second) nanoseconds.
 
-        So several revisions of one slot are several points, and all lie within the slot: until the year 2500 that
-        is less than three minutes.
+        So several revisions of one slot are several points, and all lie within the slot: until the year 2200 that
+        is less than a quarter of an hour.
         """
-        now = micros(self._clock.now())
-        rows = superseded.assign(period=period.value)
+        if rows.empty:
+            return
         starts = starts_of("revision", self._park_id, rows, (*SLOT_TAGS, "period"))
         fields = [
             *slot_columns(rows),
             line_protocol.number_fields("start", seconds(rows["start"])),
-            line_protocol.number_fields("replaced_at", np.full(len(rows), now / _SECOND_US)),
+            line_protocol.number_fields("replaced_at", seconds(rows["replaced_at"])),
         ]
-        self._write_rows(starts, fields, [start + now // 10_000 for start in nanos_of(rows["start"])])
+        after = (micros_of(rows["replaced_at"]) // 10_000).tolist()
+        instants = [start + ns for start, ns in zip(nanos_of(rows["start"]), after, strict=True)]
+        self._write_rows(starts, fields, instants)
 
     def _write_rows(self, starts: list[str], fields: list[list[str]], instants: list[int]) -> None:
         if not starts:

@@ -21,6 +21,7 @@ from core.clock import Clock, SystemClock
 from core.errors import ConfigError, Rejected, Retryable
 from store.influx_answers import NOT_ALLOWED, Answer, answer_of
 from store.influx_writing import Batches, Refusal
+from store.negative_zero import with_signs
 
 _CHUNK_ROWS = 10_000
 _READ_BYTES = 1 << 18
@@ -165,7 +166,7 @@ class InfluxHttp(ABC):
         more = False
         try:
             for line in _lines_of(answer):
-                document = orjson.loads(line)
+                document = orjson.loads(with_signs(line))
                 self._raise_error(document.get("error"))
                 for result in document.get("results", ()):
                     self._raise_error(result.get("error"))

@@ -27,6 +27,7 @@ from core.store import AlertRecord, DirtyMark, QuarantineItem
 from store.lease import ProcessId
 from store.rows import instant_of, micros
 from store.sqlite_file import SqliteFile
+from store.state_copy import copy_state
 
 # After the versions in state.sql, each file brings the next.
 STEPS = ("corrections.sql", "marks.sql", "handling.sql", "access.sql")
@@ -60,6 +61,8 @@ class SqliteState:
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._leases: set[str] = set()
+        self._last_settled: set[tuple[str, date]] = set()
+        self._followed: list[set[tuple[str, date]]] = []
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -128,9 +131,13 @@ class SqliteState:
         return [DirtyMark(device, date.fromisoformat(day), seq) for device, day, seq in rows]
 
     def settle(self, marks: Iterable[DirtyMark]) -> None:
+        marks = list(marks)
         rows = [(m.device, m.day.isoformat(), m.seq) for m in marks]
         if not rows:
             return
+        self._last_settled = settled = {(m.device, m.day) for m in marks}
+        for followed in list(self._followed):
+            followed.update(settled)
         with self._file.writing() as connection:
             connection.executemany("DELETE FROM mark WHERE device = ? AND day = ? AND seq <= ?", rows)
 
@@ -281,6 +288,18 @@ class SqliteState:
         with self._file.reading() as connection:
             rows = connection.execute("SELECT digest, loaded_us FROM config ORDER BY loaded_us, digest").fetchall()
         return [(digest, instant_of(loaded)) for digest, loaded in rows]
+
+    def copy_to(self, path: Path) -> None:
+        copy_state(self._file.path, path)
+
+    def follow_settled(self) -> set[tuple[str, date]]:
+        # With what was settled last: its readings may be on their way to the store still.
+        followed = set(self._last_settled)
+        self._followed.append(followed)
+        return followed
+
+    def unfollow_settled(self, followed: set[tuple[str, date]]) -> None:
+        self._followed = [other for other in self._followed if other is not followed]
 
     def acquire(self, name: str) -> None:
         own = ProcessId.own()

@@ -15,6 +15,7 @@ from core.errors import ConfigError, Rejected, Retryable
 from service.access import Access, Doorkeeper
 from service.http.access import access_router, own_router, tokens_router, users_router
 from service.http.answers import AnyJson
+from service.http.backup import backup_router
 from service.http.corrections import corrections_router
 from service.http.described import describing
 from service.http.health import health_router
@@ -67,6 +68,7 @@ def make_app(runtime: Runtime, token: str, live: Live | None = None) -> FastAPI:
     app.include_router(views_router(runtime, live), prefix="/api/v1")
     app.include_router(reports_router(runtime, reports), prefix="/api/v1")
     app.include_router(writing_router(runtime, access), prefix="/api/v1")
+    app.include_router(backup_router(runtime, access), prefix="/api/v1")
     app.add_exception_handler(RequestValidationError, _misasked)
     app.include_router(corrections_router(runtime, access, changed), prefix="/api/v1")
     for kind, status in ((ConfigError, 400), (Rejected, 422), (Retryable, 503)):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -101,17 +103,40 @@ def runtime(tmp_path: Path) -> Iterator[Runtime]:
         yield made
 
 
-@pytest.fixture
-def server(runtime: Runtime) -> Iterator[str]:
+@contextmanager
+def served(runtime: Runtime) -> Iterator[str]:
     """The service over a real socket, announced to commands."""
     listener = listen(runtime.park)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    served = uvicorn.Server(uvicorn.Config(make_app(runtime, TOKEN), log_config=None, access_log=False))
-    thread = threading.Thread(target=served.run, kwargs={"sockets": [listener]}, daemon=True)
+    service = uvicorn.Server(uvicorn.Config(make_app(runtime, TOKEN), log_config=None, access_log=False))
+    thread = threading.Thread(target=service.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     address.announce(runtime.park, address.Address(url, TOKEN, os.getpid()))
     yield url
     address.withdraw(runtime.park)
-    served.should_exit = True
+    service.should_exit = True
     thread.join(20)
     listener.close()
+
+
+@pytest.fixture
+def server(runtime: Runtime) -> Iterator[str]:
+    with served(runtime) as url:
+        yield url
+
+
+# -- a park to take along
+
+
+@pytest.fixture(scope="session")
+def made_for_backup(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """PARK.yaml of a small park with everything a store and a state can hold; no test may change it."""
+    from tests.service.backups import make  # noqa: PLC0415 - that one needs this one
+
+    return make(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def config(made_for_backup: Path, tmp_path: Path) -> Path:
+    """PARK.yaml of a copy of it."""
+    return shutil.copytree(made_for_backup.parent, tmp_path / "home") / "PARK.yaml"

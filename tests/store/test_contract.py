@@ -14,6 +14,7 @@ from core.errors import Rejected
 from core.frames import readings_frame, slots_frame
 from core.quality import ReadingFlag
 from core.quantities import Period
+from core.store import Table
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -389,3 +390,85 @@ def test_slots_outlive_the_readings_they_came_from(store, rows, slot_rows):
     assert store.latest().empty
     assert store.info().first_reading is None
     assert store.slots(Period.SLOT, *ALWAYS)["value"].tolist() == [1.0, 2.0]
+
+
+ODD = ("m1", "表 1", "a,b=c d", 'quo"te', "back\\slash", "emoji ⚡", "'; DROP")
+
+
+def awkward(store):
+    """Readings no meter sends and every store must keep: odd names, extreme numbers, far years, unusable flags."""
+    values = [math.nan, -0.0, 5e-324, 1.7976931348623157e308, -1e-300, 0.1 + 0.2, 123456789.123456789]
+    times = ["1970-01-01T00:00:00Z", "1969-12-31T23:59:59.999999Z", "2026-06-01T00:00:00.000001Z"]
+    times += [
+        "2026-06-01T23:59:59.999999Z",
+        "2199-12-31T23:59:59.999999Z",
+        "2026-06-02T00:00:00Z",
+        "1996-02-29T12:00:00Z",
+    ]
+    frame = readings_frame(
+        {
+            "time": pd.to_datetime(times, utc=True, format="ISO8601").as_unit("us"),
+            "device": list(ODD),
+            "quantity": ["energy_import_kwh"] * 7,
+            "channel": ["", "l1", "", "相 2", "", "t1", ""],
+            "value": values,
+            "received_at": pd.to_datetime(times[::-1], utc=True, format="ISO8601").as_unit("us"),
+            "flags": [0, 1, 2, 4, 12, 8, 15],
+        }
+    )
+    store.append_readings(frame)
+    return frame.sort_values(["device", "quantity", "channel", "time"], ignore_index=True)
+
+
+def bits(frame, column):
+    return frame[column].to_numpy("float64").view("int64").tolist()
+
+
+def test_days_name_every_day_that_holds_rows(store, slot_rows, clock):
+    assert [store.days(table) for table in Table] == [[]] * 5
+    awkward(store)
+    assert [(str(day), rows) for day, rows in store.days(Table.READING)] == [
+        ("1969-12-31", 1), ("1970-01-01", 1), ("1996-02-29", 1), ("2026-06-01", 2), ("2026-06-02", 1), ("2199-12-31", 1),
+    ]  # fmt: skip
+    store.write_slots(Period.SLOT, slot_rows(*range(97)))
+    clock.advance(HOUR)
+    store.write_slots(Period.SLOT, slot_rows(*range(1, 97)))
+    store.write_slots(Period.MONTH, slot_rows(1.0))
+    day, after = START.date(), START.date() + timedelta(days=1)
+    assert store.days(Table.SLOT) == [(day, 96), (after, 1)]
+    assert store.days(Table.REVISION) == [(day, 96)]
+    assert (store.days(Table.DAY), store.days(Table.MONTH)) == ([], [(day, 1)])
+
+
+def test_awkward_readings_come_back_to_the_bit(store):
+    sent, back = awkward(store), store.readings(*EVER)
+    assert bits(back, "value") == bits(sent, "value")
+    pd.testing.assert_frame_equal(back, sent, check_exact=True)
+
+
+def test_slots_put_are_set_to_the_bit_and_leave_no_revision(store, slot_rows):
+    store.put_slots(Period.SLOT, slot_rows(0.3, 4.0, math.nan, 5e-324, coverage=0.5))
+    again = slot_rows(0.1 + 0.2, -0.0, 1.0, math.nan, coverage=math.nan, reasons="gap missing")
+    for _ in range(2):
+        store.put_slots(Period.SLOT, again)
+        back = store.slots(Period.SLOT, *ALWAYS)
+        assert bits(back, "value") == bits(again, "value")
+        pd.testing.assert_frame_equal(back, again, check_exact=True)
+    assert store.revisions(*ALWAYS).empty
+    store.put_slots(Period.SLOT, slots_frame())
+
+
+def test_revisions_put_are_those_taken_and_stand_once(store, slot_rows, clock):
+    store.write_slots(Period.SLOT, slot_rows(1.0, math.nan, 3.0, reasons="gap"))
+    clock.advance(HOUR)
+    store.write_slots(Period.SLOT, slot_rows(2.0, 2.0, 2.0))
+    taken = store.revisions(*ALWAYS)
+    assert len(taken) == 3
+    store.put_revisions(taken)
+    pd.testing.assert_frame_equal(store.revisions(*ALWAYS), taken, check_exact=True)
+    later = taken.assign(replaced_at=taken["replaced_at"] + pd.Timedelta(seconds=1), value=[math.nan, 7.0, -0.0])
+    store.put_revisions(later)
+    store.put_revisions(taken.iloc[:0])
+    both = store.revisions(*ALWAYS)
+    assert len(both) == 6
+    assert both["replaced_at"].nunique() == 2
