@@ -8,7 +8,7 @@ could have left, and a crash only repeats work:
 * The state file is copied last, so it has a mark for every reading taken along that was not computed yet: a mark is set
   before its reading is stored. What was computed *meanwhile* may be missing among the slots taken along, or may speak
   of readings that are not among those taken along. So every (device, day) settled since the beginning is marked anew in the copy,
-  and what the models remember of their last run (`models/`: until when, across which midnights) is put back to what it was
+  and what is remembered of the last run (`models/`, `watch:`: until when, across which midnights) is put back to what it was
   at the beginning: never ahead of the slots.
 
 Whoever opens the copy computes those days from the readings in it, as after a crash. Alerts, corrections, events,
@@ -39,7 +39,7 @@ from service.transfer import refuse_unfinished
 from store.opening import open_store
 from store.state import SqliteState
 
-_MODELS = "models/"
+_COMPUTED = ("models/", "watch:")
 _BLOCK = 1 << 18
 _SLOW_S = 3600.0
 
@@ -87,7 +87,7 @@ class Snapshot:
     def __post_init__(self) -> None:
         # Followed first: what is settled after this is in the set, what was settled before is in the slots.
         self._settled = self.state.follow_settled()
-        self._models = self.state.values(_MODELS)
+        self._computed = self._remembered()
 
     def days(self) -> list[tuple[Table, list[tuple[date, int]]]]:
         """Return what there is."""
@@ -98,8 +98,9 @@ class Snapshot:
         self.state.copy_to(path)
         try:
             with closing(sqlite3.connect(path)) as connection:
-                connection.execute("DELETE FROM small_value WHERE substr(key, 1, ?) = ?", [len(_MODELS), _MODELS])
-                connection.executemany("INSERT INTO small_value VALUES (?, ?)", list(self._models.items()))
+                for prefix in _COMPUTED:
+                    connection.execute("DELETE FROM small_value WHERE substr(key, 1, ?) = ?", [len(prefix), prefix])
+                connection.executemany("INSERT INTO small_value VALUES (?, ?)", list(self._computed.items()))
                 connection.commit()
         except sqlite3.Error as error:
             raise Retryable(f"{path} cannot be written: {error}") from error
@@ -108,6 +109,9 @@ class Snapshot:
             copy.mark_dirty(self._settled)
         finally:
             copy.close()
+
+    def _remembered(self) -> dict[str, str]:
+        return {key: value for prefix in _COMPUTED for key, value in self.state.values(prefix).items()}
 
     def end(self) -> None:
         """Forget it."""
