@@ -18,7 +18,7 @@ from tests.conftest import accepts, free_port, need, wait_for
 from tests.torture import stepped
 
 DEPLOYED = Path(__file__).parents[2] / "deploy" / "mosquitto.conf"
-_OURS = ("listener", "allow_anonymous", "password_file", "acl_file", "persistence_location", "log_dest")
+_OURS = ("listener", "include_dir", "allow_anonymous", "password_file", "acl_file", "persistence_location", "log_dest")
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["service.cli", "service.serving", "tests.torture.programs"])
 
