@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 
-import httpx
+import httpx2
 import pytest
 import uvicorn
 from fastapi import FastAPI
@@ -82,7 +82,7 @@ def served(demo_park: Runtime):
 def test_over_http_and_at_the_end_of_the_service(served, demo_park: Runtime) -> None:
     url, live, server, thread = served
     threads = threading.active_count()
-    with httpx.Client(timeout=20) as client, client.stream("GET", url) as answer:
+    with httpx2.Client(timeout=20) as client, client.stream("GET", url) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert "content-encoding" not in answer.headers
         lines = answer.iter_lines()
