@@ -16,6 +16,7 @@ from core.park_file import load_park
 from service.backup_folder import PARK, STATE, Backup, Draft, Manifest, drafted
 from service.backup_source import Packing, taken_from
 from service.backup_target import Brought, bring
+from service.made_reports import kept_files
 from service.progress import bar, interruptible
 from store.state import SqliteState
 from store.state_copy import archived_configs
@@ -52,6 +53,8 @@ def _written(source: Packing, park: Park, config: Path, draft: Draft, step: Call
         if hashlib.sha256(raw).hexdigest() == found.digest:
             draft.add_text(f"configs/{found.digest}.yaml", raw)
     _add_beside(park, config, draft)
+    for place, file in kept_files(park):
+        draft.add_text(f"reports/{place}", file.read_bytes())
     manifest = draft.finish(park.id, source.kind, f"parkwatt {version('parkwatt')}", made_at)
     step(len(chunks) + 1, len(chunks) + 1)
     return manifest
@@ -76,7 +79,8 @@ def restore(folder: Path, config: Path | None, into: Path | None) -> int:
         _try_state(found)
         park, shown = (_given(found, config), config) if config else _own(found, into)
         try:
-            brought = bring(found, park, "a restore", found.digest, watching(bar("restoring")))
+            step = watching(bar("restoring"))
+            brought = bring(found, park, "a restore", found.digest, step, reports=found.reports())
         except KeyboardInterrupt:
             print("\ninterrupted. Run the same command again: it goes on where it was.")
             raise
@@ -155,7 +159,9 @@ def copy(source_config: Path, target_config: Path) -> int:
     identity = hashlib.sha256(repr((str(source_config.resolve()), one.store)).encode()).hexdigest()
     try:
         with interruptible() as watching, taken_from(one, alone=shared) as source:
-            brought = bring(source, other, "a copy", identity, watching(bar("copying")), with_state=not shared)
+            step = watching(bar("copying"))
+            kept = () if shared else ((place, file.read_bytes()) for place, file in kept_files(one))
+            brought = bring(source, other, "a copy", identity, step, reports=kept, with_state=not shared)
     except KeyboardInterrupt:
         print("\ninterrupted. Run the same command again: it goes on where it was.")
         raise

@@ -1,8 +1,8 @@
 """A backup is a folder that says what it is: `manifest.json` names every file with its size and SHA-256.
 
 `rows/*.parquet` holds every table of the store in chunks, times in microseconds since 1970 UTC; `state.sqlite` what
-changes beside it; `PARK.yaml` the description it was made with, `configs/` every one that was ever loaded, `beside/` the
-files of rules PARK.yaml names. `sha256sum -c SHA256SUMS` checks it without this program.
+changes beside it; `reports/` those that were kept; `PARK.yaml` the description it was made with, `configs/` every one
+that was ever loaded, `beside/` the files of rules PARK.yaml names. `sha256sum -c SHA256SUMS` checks it without this program.
 
 A folder gets its name when all of it is on the disk, so a name means a whole backup.
 """
@@ -26,10 +26,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.errors import ConfigError, Problem, Retryable
 from core.store import Table
 from service.backup_rows import Chunk, digest, unpack
+from service.made_reports import PLACE
 
 FORMAT = 1
 MANIFEST, SUMS, STATE, PARK = "manifest.json", "SHA256SUMS", "state.sqlite", "PARK.yaml"
 _KIND = "parkwatt backup"
+_REPORTS = "reports/"
+_PLACES = (
+    r"^(rows/[a-z0-9TZ-]+\.parquet|state\.sqlite|PARK\.yaml|configs/[0-9a-f]{64}\.yaml|beside/\d+|"
+    rf"{_REPORTS}{PLACE})$"
+)
 _MOST_MANIFEST_BYTES = 64 << 20
 _BLOCK = 1 << 20
 
@@ -45,7 +51,7 @@ class FileEntry(_Model):
 
     file: Annotated[
         str,
-        Field(pattern=r"^(rows/[a-z0-9TZ-]+\.parquet|state\.sqlite|PARK\.yaml|configs/[0-9a-f]{64}\.yaml|beside/\d+)$"),
+        Field(pattern=_PLACES),
     ]
     bytes: Annotated[int, Field(ge=0)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -99,7 +105,7 @@ class Draft:
     def add_text(self, name: str, raw: bytes, path: str | None = None) -> None:
         """Add a small file."""
         target = self.folder / name
-        target.parent.mkdir(mode=0o700, exist_ok=True)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         target.write_bytes(raw)
         self._files.append(FileEntry(file=name, path=path, **_measured(target)))
 
@@ -240,6 +246,11 @@ class Backup:
             found.append((place, self.text(entry.file)))
         return found
 
+    def reports(self) -> list[tuple[str, bytes]]:
+        """Return the files of kept reports, each with its place below their folder."""
+        files = [e.file for e in self.manifest.files if e.file.startswith(_REPORTS)]
+        return [(file.removeprefix(_REPORTS), self.text(file)) for file in files]
+
     def chunks(self) -> list[Chunk]:
         return [e.chunk for e in self.manifest.chunks]
 
@@ -265,7 +276,10 @@ class Backup:
     def _regular(self, name: str) -> Path:
         """Return a file of the folder; never what a link leads to."""
         path = self.folder / name
-        if any(p.is_symlink() for p in (path, path.parent)) or not path.is_file():
+        if (
+            any((self.folder / p).is_symlink() for p in (PurePosixPath(name), *PurePosixPath(name).parents))
+            or not path.is_file()
+        ):
             raise ConfigError(f"{path} is missing or no plain file", "is this folder a whole backup?")
         return path
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from core.store import Store, Table
 from service import address
 from service.backup_rows import Chunk, digest, put_rows, rows_of
 from service.backup_source import Source
+from service.made_reports import put_back
 from service.transfer import Transfer, begun, transfer
 from store.opening import open_store
 from store.state import SqliteState
@@ -46,11 +47,18 @@ class Brought:
 
 
 def bring(
-    source: Source, park: Park, what: str, identity: str, progress: Progress, *, with_state: bool = True
+    source: Source,
+    park: Park,
+    what: str,
+    identity: str,
+    progress: Progress,
+    *,
+    reports: Iterable[tuple[str, bytes]] = (),
+    with_state: bool = True,
 ) -> Brought:
     """Bring everything of a source into a park that holds nothing yet, or go on with that.
 
-    The state file comes last: a park without one has never run, and while the note of the transfer is there nothing
+    Kept `reports` come before the state file, which comes last: a park without one has never run, and while the note of the transfer is there nothing
     starts on it. Cut off anywhere, by kill -9 too, the same call goes on where it was.
     """
     running = address.running(park)
@@ -66,6 +74,8 @@ def bring(
             _refuse_filled(store, park)
         with transfer(park, what, identity) as note:
             brought = _pump(source, store, note, progress)
+            for place, content in reports:
+                put_back(park, place, content)
             if with_state:
                 _place_state(source, park, note.scratch)
     return brought

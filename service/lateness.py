@@ -19,7 +19,7 @@ from models.compute import ComputeResult
 # One of these is in every telegram of a meter or weather station; the others would only be read for nothing.
 TELLING = ("energy_import_kwh", "energy_export_kwh", "active_power_kw", "poa_wm2", "ghi_wm2", "temp_air_c")
 LOOK_BACK = timedelta(days=7)  # later data still count as energy, but nobody asks how late they were
-STRETCH = timedelta(hours=6)  # of readings at once
+METER_SLOTS = 12_000  # looked at at once: of 500 meters six hours, of ten thousand a slot
 TAIL = 4  # slots before the newest that are looked at again
 _UNTIL = "watch:lateness_until"
 _FROM = "watch:lateness_from"
@@ -32,6 +32,7 @@ class Lateness:
 
     def __init__(self, park: Park, store: Store, state: State) -> None:
         self._park, self._store, self._state = park, store, state
+        self._stretch = max(1, METER_SLOTS // max(1, len(park.assignments()))) * SLOT
 
     def touched(self, computed: ComputeResult) -> None:
         """Remember that readings of earlier days came, from what the models had to compute again."""
@@ -57,7 +58,7 @@ class Lateness:
             first = min(first, day_bounds(day_of(last, self._park.zone), self._park.zone)[0])
         first = max(first, slot_start(until - LOOK_BACK))
         while first < until:
-            end = min(first + STRETCH, until)
+            end = min(first + self._stretch, until)
             self._write(first, end)
             first = end
         self._state.set_value(_UNTIL, until.isoformat())

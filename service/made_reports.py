@@ -17,6 +17,8 @@ from core.park import Park
 _ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{12}")
 _MONTH = re.compile(r"\d{4}-\d{2}")
 _INDEX = "made.json"
+PLACE = r"\d{4}-\d{2}/\d{8}T\d{6}Z-[0-9a-f]{12}/[A-Za-z0-9_][A-Za-z0-9_.-]*"
+_PLACE = re.compile(PLACE)
 _UNFINISHED = ".making-"
 
 
@@ -33,11 +35,40 @@ class MadeReport:
     files: dict[str, tuple[str, str]]
 
 
+def kept_files(park: Park) -> list[tuple[str, Path]]:
+    """Return every file of the kept reports by its place below their folder, to take along or put back."""
+    root = _root_of(park)
+    found = sorted(p for p in root.glob("*/*/*") if p.is_file() and not p.is_symlink())
+    places = [(p.relative_to(root).as_posix(), p) for p in found]
+    return [(place, p) for place, p in places if _PLACE.fullmatch(place)]
+
+
+def put_back(park: Park, place: str, content: bytes) -> None:
+    """Put a file of a kept report in its place; one that stands there already stays as it is."""
+    if not _PLACE.fullmatch(place):
+        raise ConfigError(f"{place!r} is no place of a report")
+    target = _root_of(park) / place
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            draft = target.with_name(f"{target.name}.new")
+            draft.write_bytes(content)
+            draft.replace(target)
+    except OSError as error:
+        raise ConfigError(
+            f"{target} cannot be written: {error.strerror}", "is there room, may you write there?"
+        ) from error
+
+
+def _root_of(park: Park) -> Path:
+    return park.state.parent / "reports"
+
+
 class MadeReports:
     """The reports of one park that were made and are kept."""
 
     def __init__(self, park: Park) -> None:
-        self._root = park.state.parent / "reports"
+        self._root = _root_of(park)
         self._keep = park.reports.kept_per_month
         for left in self._root.glob(f"{_UNFINISHED}*"):  # of a process that was killed
             shutil.rmtree(left, ignore_errors=True)

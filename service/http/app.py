@@ -79,7 +79,7 @@ def make_app(runtime: Runtime, token: str, live: Live | None = None) -> FastAPI:
         app.include_router(router, prefix="/api/v1")
     app.include_router(health_router(runtime, access))
     app.include_router(reading_router(runtime, shared, habits), prefix="/api/v1")
-    app.include_router(views_router(runtime, live), prefix="/api/v1")
+    app.include_router(views_router(runtime, live, shared), prefix="/api/v1")
     app.include_router(reports_router(runtime, reports, access, made, maker), prefix="/api/v1")
     app.include_router(writing_router(runtime, access), prefix="/api/v1")
     app.include_router(backup_router(runtime, access), prefix="/api/v1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from core.text import Language
@@ -13,12 +13,15 @@ from core.timebase import day_bounds, day_of
 from dashboards import views
 from dashboards.panels import DASHBOARDS
 from dashboards.views.spans import checked
-from service.http.answers import AnyJson
+from service.http.answers import AnyJson, written
+from service.http.sharing import Shared, compressed
 from service.live import Live
 from service.runner import Runtime
 
+VIEW_FRESH_S = 2.0  # several viewers within this time share one answer
 
-def views_router(runtime: Runtime, live: Live) -> APIRouter:
+
+def views_router(runtime: Runtime, live: Live, shared: Shared) -> APIRouter:
     """Build the routes."""
     router = APIRouter(tags=["views"])
 
@@ -29,6 +32,7 @@ def views_router(runtime: Runtime, live: Live) -> APIRouter:
 
     @router.get("/views/{dashboard}", summary="Every panel of a dashboard over a range of local days")
     def view(
+        request: Request,
         dashboard: str,
         first: Annotated[date | None, Query(alias="from", description="first local day")] = None,
         last: Annotated[date | None, Query(alias="to", description="last local day")] = None,
@@ -45,12 +49,16 @@ def views_router(runtime: Runtime, live: Live) -> APIRouter:
         first = first or last.replace(day=1)
         span = checked(first, last)
         since = day_bounds(span.first, runtime.park.zone)[0]
-        alerts = runtime.state.alerts(since) if dashboard == "alerts" else []
         question = views.Question(first, last, compare, views.Filters(array, building, everything))
-        answer = views.dashboard_view(
-            runtime.park, runtime.store, dashboard, question, now, lang, alerts=alerts, say=runtime.say
-        )
-        return AnyJson(answer)
+
+        def made() -> bytes:
+            alerts = runtime.state.alerts(since) if dashboard == "alerts" else []
+            answer = views.dashboard_view(
+                runtime.park, runtime.store, dashboard, question, now, lang, alerts=alerts, say=runtime.say
+            )
+            return written(answer)
+
+        return compressed(request, shared.get((dashboard, question, lang), VIEW_FRESH_S, made))
 
     @router.get("/live", summary="Server-sent events: `changed` when computed data or alerts did")
     async def changes() -> StreamingResponse:

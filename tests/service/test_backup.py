@@ -32,6 +32,10 @@ def test_a_backup_comes_back_elsewhere_with_the_same_report(config: Path, tmp_pa
     before, now = load_park(config), NOVEMBER
     first = report(before, now)
     state = state_rows(before.state)
+    made = before.state.parent / "reports" / "2026-10" / "20261101T080000Z-0123456789ab" / "small-2026-10.json"
+    made.parent.mkdir(parents=True)
+    made.write_text('{"digest": "0123456789ab"}')
+    (made.parent / "link.json").symlink_to("/etc/passwd")
     folder = tmp_path / "kept" / "backup"
     told = done("backup", config, folder)
     assert f"{counts(before)['reading']:,} rows" in told
@@ -50,7 +54,9 @@ def test_a_backup_comes_back_elsewhere_with_the_same_report(config: Path, tmp_pa
     after = load_park(into / "PARK.yaml")
     assert held(after) == held(before)
     assert state_rows(after.state) == state
-    assert sorted(f.name for f in into.iterdir()) == ["PARK.yaml", "park.duckdb", "state.sqlite"]
+    assert sorted(f.name for f in into.iterdir()) == ["PARK.yaml", "park.duckdb", "reports", "state.sqlite"]
+    (kept,) = (f for f in into.glob("reports/**/*") if f.is_file())
+    assert (kept.relative_to(into), kept.read_text()) == (made.relative_to(before.state.parent), made.read_text())
     assert report(after, now) == first
 
 
