@@ -41,22 +41,23 @@ def make_app(runtime: Runtime, token: str, live: Live | None = None) -> FastAPI:
     Whoever ends the server closes `live` first: its streams never end by themselves.
     """
     live = live or Live()
-    runtime.listeners.append(live.tell)
     access = Access(runtime.park, runtime.people, runtime.clock, token)
     reports = Reports(runtime)
     made = MadeReports(runtime.park)
     maker = Maker(runtime, made)
     shared, habits = Shared(runtime.clock), Habits()
 
-    def changed() -> None:
+    def tell(what: str) -> None:
+        # Pages ask again at once: what was computed before must not answer them.
         shared.forget()
+        live.tell(what)
+
+    def changed() -> None:
         habits.forget()
         reports.forget()
-        live.tell("data")
+        tell("data")
 
-    def handled() -> None:
-        shared.forget()
-        live.tell("alerts")
+    runtime.listeners.append(tell)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -85,7 +86,7 @@ def make_app(runtime: Runtime, token: str, live: Live | None = None) -> FastAPI:
     app.include_router(backup_router(runtime, access), prefix="/api/v1")
     app.add_exception_handler(RequestValidationError, _misasked)
     app.include_router(data_router(runtime), prefix="/api/v1")
-    app.include_router(handling_router(runtime, access, handled), prefix="/api/v1")
+    app.include_router(handling_router(runtime, access, lambda: tell("alerts")), prefix="/api/v1")
     app.include_router(corrections_router(runtime, access, changed), prefix="/api/v1")
     for kind, status in ((ConfigError, 400), (Rejected, 422), (Retryable, 503)):
         app.add_exception_handler(kind, _told(status))
