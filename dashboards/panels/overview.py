@@ -95,8 +95,8 @@ MONTH = (
         "day-balance",
         text("逐日净余额", "Net balance by day"),
         PanelKind.BARS,
-        (park(Period.DAY, "net_balance_kwh", "pv"), park(Period.DAY, "plan_net_balance_kwh", "expected")),
-        text("发电减用电；虚色为计划", "Generation minus consumption, beside the plan"),
+        (park(Period.DAY, "net_balance_kwh", "pv"), park(Period.DAY, "plan_net_balance_kwh", "unknown")),
+        text("发电减用电；灰色为计划", "Generation minus consumption; grey is the plan"),
         width=12,
     ),
     Panel(
@@ -106,7 +106,12 @@ MONTH = (
         (
             park(Period.DAY, "self_sufficiency", "pv", text("按电表计量", "as metered")),
             park(Period.DAY, "self_sufficiency_15min", "export", text("15 分钟轧差", "15-min netting")),
-            park(Period.DAY, "net_zero_ratio", "load", text("日轧差上限（净零率）", "net-zero ratio")),
+            park(
+                Period.DAY,
+                "net_zero_ratio",
+                "load",
+                text("净零率（整段轧差）", "net-zero ratio (netted over the whole period)"),
+            ),
         ),
         text(
             "轧差时段越长，数字越好看；引用时请注明时段",

@@ -181,8 +181,12 @@ def _total(column: Column, weights: Floats | None, name: str, among: Bools) -> R
     shares = [float(np.where(among, share, 0.0).sum()) / count for share in (column.coverage, column.estimated)]
     if weights is not None:
         total = float(np.average(value, weights=weights[known]))
-        # Days on which a ratio means nothing (no sun, no consumption) are not days without data.
-        shares = [float(np.average(s[known], weights=weights[known])) for s in (column.coverage, column.estimated)]
+        # Days on which a ratio means nothing (no sun, no consumption) are not days without data; those of which not
+        # even that is known are.
+        told = float((among & np.isfinite(weights)).sum()) / count
+        shares = [
+            told * float(np.average(s[known], weights=weights[known])) for s in (column.coverage, column.estimated)
+        ]
     elif quantity(name).aggregation is Aggregation.SUM:
         total = float(value.sum())
     else:

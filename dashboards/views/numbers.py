@@ -88,10 +88,11 @@ def _pv_index(data: ViewData) -> Json:
     shown = panel("pv-index")
     tier = tier_of(row.value, shown.green or math.inf, shown.yellow or math.inf)
     today = data.park_day("energy_performance_index", data.day)
-    expected = data.park_month("expected_kwh")
+    # What stands beside the ratio is what it was made of: the slots of which both are known.
+    expected = data.park_month("generation_kwh").value / row.value if row.known and row.value > 0 else math.nan
     lines = [
         _line(data, Text(zh="今日", en="Today"), words.percent_text(today.value)),
-        _line(data, Text(zh="应发", en="Expected"), words.energy_text(expected.value)),
+        _line(data, Text(zh="应发", en="Expected"), words.energy_text(expected)),
     ]
     return _number(data, "pv-index", row, words.percent_text, tier=tier, lines=lines, trend=_index_trend(data))
 

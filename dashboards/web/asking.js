@@ -10,9 +10,14 @@ const WORDS = {
   en: { signIn: "Your session has ended. Sign in and try again; what you typed is still here.", notAllowed: "Your role does not allow this; ask an admin." },
 };
 let met = false;
+let out = false;
+
+/** Whether the service last asked for somebody to sign in: it answers, only not to whoever asks. */
+export const signedOut = () => out;
 
 function heard(answer) {
-  if (answer.status === 401) document.dispatchEvent(new Event("parkwatt:signed-out"));
+  out = answer.status === 401;
+  if (out) document.dispatchEvent(new Event("parkwatt:signed-out"));
   else if (!met && answer.headers.get("parkwatt-signed-in")) {
     met = true;
     document.dispatchEvent(new Event("parkwatt:signed-in"));

@@ -1,5 +1,6 @@
 // What stands around every view: navigation, banner, clock, footer.
 
+import { signedOut } from "./asking.js";
 import { h, s } from "./dom.js";
 import { say, spoken } from "./say.js";
 import { VIEWS } from "./views.js";
@@ -55,9 +56,9 @@ export function switches(languages, choose) {
 /** Say what is wrong with the data or the service; nothing where all is well. */
 export function banner(meta, failed) {
   const lines = [];
-  if (failed) lines.push(say("gone")(meta?.now_text));
-  else if (meta.silent) lines.push(say("silent")(meta.last_data_text));
-  const collector = failed ? null : meta.collector;
+  if (failed && !signedOut()) lines.push(say("gone")(meta?.now_text));
+  else if (meta?.silent) lines.push(say("silent")(meta.last_data_text));
+  const collector = failed ? null : meta?.collector;
   if (collector?.connected === false) lines.push(say("unplugged"));
   if (collector?.error) lines.push(`(${collector.error})`);
   const box = at("banner");
