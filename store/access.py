@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -20,6 +21,8 @@ from store.state import schema
 SESSIONS_EACH = 20  # a browser that never keeps its cookie must not fill the disk
 LONGEST_TEXT = 500
 LONGEST_DETAIL = 8000
+DEEPEST_DETAIL = 12
+LONGEST_NUMBER = 1024  # bits that are written out
 
 _PERSON = "p.id, p.name, p.role, p.password, p.created_us, p.disabled_us, p.signed_in_us"
 _TOKEN = "id, name, prefix, scopes, created_us, expires_us, revoked_us, used_us"  # noqa: S105 - names of columns
@@ -185,7 +188,7 @@ class AccessTables:
         self._record(number, deed, at)
 
     def _record(self, of: int | None, deed: Deed, at: datetime) -> int:
-        detail = None if deed.detail is None else json.dumps(deed.detail, ensure_ascii=False, default=str)
+        detail = None if deed.detail is None else json.dumps(_plain(deed.detail), ensure_ascii=False)
         if detail and len(detail) > LONGEST_DETAIL:
             detail = json.dumps({"cut": detail[:LONGEST_DETAIL]}, ensure_ascii=False)
         texts = (deed.who, deed.how, deed.address, deed.action, deed.subject)
@@ -210,7 +213,7 @@ class AccessTables:
             AuditEntry(
                 number,
                 instant_of(at),
-                Deed(by, how, address, action, subject, None if detail is None else json.loads(detail), outcome),
+                Deed(by, how, address, action, subject, _detail(detail), outcome),
             )
             for number, at, by, how, address, action, subject, detail, outcome in rows
         ]
@@ -220,6 +223,39 @@ class AccessTables:
         for path in (self._path, *(self._path.with_name(self._path.name + end) for end in ("-wal", "-shm"))):
             with suppress(OSError):
                 path.chmod(path.stat().st_mode & 0o770)
+
+
+def _plain(value: object, deep: int = 0) -> Any:  # Any: JSON
+    """Return a detail that every reader of JSON can read: outsiders choose what a request holds."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**64 else _long(value)
+    if deep >= DEEPEST_DETAIL:
+        return "…"
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each, deep + 1) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each, deep + 1) for each in value]
+    return str(value)
+
+
+def _long(number: int) -> str:
+    bits = number.bit_length()
+    return str(number) if bits <= LONGEST_NUMBER else f"a number of {bits} bits"
+
+
+def _detail(written: str | None) -> dict[str, Any] | None:  # Any: JSON
+    """Read a detail; one that was written before details were bounded keeps nobody from reading the others."""
+    if written is None:
+        return None
+    try:
+        read = _plain(json.loads(written))
+    except (ValueError, RecursionError):
+        read = {"cut": written[:LONGEST_TEXT]}
+    return read if isinstance(read, dict) else {"cut": read}
 
 
 def _find(connection: sqlite3.Connection, name: str) -> Person | None:

@@ -76,8 +76,8 @@ def corrections_router(runtime: Runtime, access: Access, changed: Callable[[], N
 
 
 def _signed(given: Given, who: Who) -> Given:
-    """Return what was given, in the name of whoever signed in: nobody corrects in another's."""
-    return {**given, "author": who.name} if who.how == "session" else given
+    """Return what was given, in the name of whoever signed in or of the token: nobody corrects in another's."""
+    return {**given, "author": who.name} if who.how in {"session", "token"} else given
 
 
 def effect_view(found: Trial, park: Park, language: Language) -> Given:

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from core.access import Deed
 from service.runner import Runtime
-from tests.service.test_access import SERVICE, bearer, open_park, park, signed, token_of, visitor  # noqa: F401 - fixtures
+from tests.service.test_access import NOW, SERVICE, bearer, open_park, park, signed, token_of, visitor  # noqa: F401 - fixtures
 
 
 def bring(client: TestClient, headers: dict[str, str], *files: Path, mapping: Path | None = None):
@@ -53,3 +56,42 @@ def test_only_what_lies_below_the_folders_is_brought_in(park: Runtime, tmp_path:
     done = bring(client, token, good)
     assert (done.status_code, done.json()["new"], done.json()["rejected"]) == (200, 1, 1)
     assert "hunter2" not in done.text
+
+
+def test_the_record_is_read_whatever_stands_in_it(park: Runtime) -> None:
+    client, own = visitor(park), bearer(SERVICE)
+    deep = "[" * 300 + "]" * 300
+    for body in (f'{{"a": {2**64}, "b": [{2**70}, {-(2**64)}]}}', f'{{"a": {"9" * 4000}}}', '{"a": NaN, "b": -Infinity}',
+                 f'{{"a": {deep}}}', '{"a": "\\ud800"}'):  # fmt: skip
+        client.post("/api/v1/corrections", content=body, headers={**own, "Content-Type": "application/json"})
+    answer = client.get("/api/v1/audit", headers=own)
+    assert answer.status_code == 200
+    *_, second, first = answer.json()
+    assert first["detail"]["after"] == {
+        "a": "18446744073709551616",
+        "b": ["1180591620717411303424", "-18446744073709551616"],
+    }
+    assert second["detail"]["after"]["a"] == "a number of 13288 bits"
+
+
+def test_what_was_put_on_record_before_it_was_bounded_is_read_too(park: Runtime) -> None:
+    park.people.begin(Deed("olga", "session", "", "old"), NOW)
+    for detail in ('{"a": 36893488147419103232}', '{"a": NaN}', "[" * 100_000, "7", "{"):
+        with closing(sqlite3.connect(park.park.state)) as file, file:
+            file.execute(
+                "INSERT INTO audit (at_us, who, how, address, action, subject, detail, outcome) "
+                "VALUES (0, '', '', '', 'old', '', ?, '')", [detail],
+            )  # fmt: skip
+    answer = visitor(park).get("/api/v1/audit", headers=bearer(SERVICE))
+    assert answer.status_code == 200
+    details = [e["detail"] for e in answer.json()]
+    assert details == [{"cut": "{"}, {"cut": 7}, {"cut": "[" * 500}, {"a": "nan"}, {"a": "36893488147419103232"}, None]
+
+
+@pytest.mark.parametrize(("scope", "named"), [("operate", "grafana"), ("admin", "grafana")])
+def test_a_token_signs_with_its_own_name(park: Runtime, scope: str, named: str) -> None:
+    given = {"kind": "note", "point": "grid", "from": "2026-11-01", "to": "2026-11-02", "author": "olga", "reason": "x"}
+    visitor(park).post("/api/v1/corrections", json=given, headers=bearer(token_of(park, scope)))
+    (entry,) = park.people.audit()
+    assert entry.deed.detail is not None
+    assert entry.deed.detail["after"]["author"] == named
