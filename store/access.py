@@ -229,10 +229,8 @@ def _plain(value: object, deep: int = 0) -> Any:  # Any: JSON
     """Return a detail that every reader of JSON can read: outsiders choose what a request holds."""
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, int):
-        return value if -(2**63) <= value < 2**64 else _long(value)
+    if isinstance(value, int | float):
+        return _number(value)
     if deep >= DEEPEST_DETAIL:
         return "…"
     if isinstance(value, Mapping):
@@ -242,9 +240,13 @@ def _plain(value: object, deep: int = 0) -> Any:  # Any: JSON
     return str(value)
 
 
-def _long(number: int) -> str:
-    bits = number.bit_length()
-    return str(number) if bits <= LONGEST_NUMBER else f"a number of {bits} bits"
+def _number(value: float) -> float | str:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    bits = value.bit_length()
+    if -(2**63) <= value < 2**64:
+        return value
+    return str(value) if bits <= LONGEST_NUMBER else f"a number of {bits} bits"
 
 
 def _detail(written: str | None) -> dict[str, Any] | None:  # Any: JSON

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from core.access import ApiToken, People, Person, Role, checked_name, checked_scopes
 from core.errors import ConfigError
-from core.park import Park
+from core.park import LAST_YEAR, Park
 from service.access.access import TOKEN_PREFIX, digest
 from service.access.passwords import Passwords, checked
 
@@ -52,7 +52,13 @@ def expiry(text: str, now: datetime, park: Park) -> datetime | None:
         day = datetime.fromisoformat(text)
     except ValueError:
         raise ConfigError(f"{text!r} is no time to expire", "write 90d, 2027-01-31 or never") from None
-    return day if day.tzinfo else day.replace(tzinfo=park.zone)
+    try:
+        expires_at = (day if day.tzinfo else day.replace(tzinfo=park.zone)).astimezone(UTC)
+    except OverflowError:
+        expires_at = datetime.max.replace(tzinfo=UTC)
+    if expires_at.year > LAST_YEAR:
+        raise ConfigError(f"{text!r} is beyond the year {LAST_YEAR}", "write never, if it is never to expire")
+    return expires_at
 
 
 def first_admin(people: People, passwords: Passwords, file: Path | None, now: datetime) -> bool:

@@ -228,7 +228,7 @@ def tokens_router(park: Park, access: Access) -> APIRouter:
     def audit(
         request: Request,
         since: datetime | None = None,
-        before: Annotated[int | None, Query(description="entries older than this number")] = None,
+        before: Annotated[int | None, Query(ge=1, le=2**53, description="entries older than this number")] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 200,
         who: str | None = None,
     ) -> list[Told]:

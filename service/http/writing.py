@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from core.errors import ConfigError, Rejected
 from ingest.files import import_files
@@ -24,7 +24,7 @@ class Replay(BaseModel):
 
     digest: str
     reason: str | None = None
-    number: int | None = None
+    number: int | None = Field(None, ge=1, le=2**53)
 
 
 def writing_router(runtime: Runtime, access: Access) -> APIRouter:

@@ -12,8 +12,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from core.access import Deed
+from core.errors import Retryable
+from service.access.throttle import Throttle
+from service.http import make_app
 from service.runner import Runtime
-from tests.service.test_access import NOW, SERVICE, bearer, open_park, park, signed, token_of, visitor  # noqa: F401 - fixtures
+from tests.service.test_access import NOW, SERVICE, SITE, bearer, open_park, park, sign_in, signed, token_of, visitor  # noqa: F401 - fixtures
 
 
 def bring(client: TestClient, headers: dict[str, str], *files: Path, mapping: Path | None = None):
@@ -95,3 +98,66 @@ def test_a_token_signs_with_its_own_name(park: Runtime, scope: str, named: str) 
     (entry,) = park.people.audit()
     assert entry.deed.detail is not None
     assert entry.deed.detail["after"]["author"] == named
+
+
+def test_a_fault_nobody_foresaw_is_answered_with_the_same_headers(park: Runtime) -> None:
+    app = make_app(park, SERVICE)
+
+    @app.get("/api/v1/broken")
+    def broken() -> None:
+        raise RuntimeError("secret of the house")
+
+    client = TestClient(app, base_url=SITE, raise_server_exceptions=False)
+    answer = client.get("/api/v1/broken", headers=bearer(SERVICE))
+    assert (answer.status_code, answer.text) == (500, "Internal Server Error")
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert answer.headers["content-security-policy"].startswith("default-src 'self';")
+    assert client.get("/", headers={"Origin": "http://[::1"}).status_code == 403
+
+
+def test_steady_failures_of_others_keep_nobody_out_who_comes_back_when_told() -> None:
+    throttle, now = Throttle(), 0.0
+    for n in range(30):
+        now += throttle.attempt("olga", f"10.0.0.{n}", now)
+    told = throttle.attempt("olga", "192.0.2.1", now)
+    assert told == 30.0
+    for second in range(30):  # somebody fails again whenever that is heard
+        throttle.attempt("olga", f"10.0.1.{second}", now + second)
+        throttle.attempt("olga", f"10.0.0.{second}", now + second)
+        assert throttle.attempt("olga", "192.0.2.1", now + second) == 30.0 - second
+    for n in range(100, 105):
+        throttle.attempt("olga", f"10.0.0.{n % 30}", now + 30)
+    assert throttle.attempt("olga", "192.0.2.1", now + 30) == 0
+    assert throttle.attempt("olga", "192.0.2.1", now + 30) == 30.0  # one attempt each time
+
+
+def test_a_password_nobody_looked_at_counts_for_nothing(park: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object) -> bool:
+        raise Retryable("too many people sign in at this moment", 2.0)
+
+    client = visitor(park)
+    with monkeypatch.context() as patched:
+        patched.setattr("service.access.passwords.Passwords.fits", busy)
+        for _ in range(30):
+            assert sign_in(client, "olga").headers["retry-after"] == "2"
+    assert [sign_in(client, "olga", "a wrong password").status_code for _ in range(5)] == [401] * 5
+    assert sign_in(client, "olga").status_code == 429
+
+
+@pytest.mark.parametrize(
+    "expires", ["9999-12-31", "9999-12-31T23:59:59-12:00", "2201-01-02", "2200-12-31T23:00:00-02:00"]
+)
+def test_no_token_lasts_beyond_what_can_be_written(park: Runtime, expires: str) -> None:
+    asked = {"name": "far", "scopes": ["read"], "expires": expires}
+    client = visitor(park)
+    assert client.post("/api/v1/tokens", json=asked, headers=bearer(SERVICE)).status_code == 400
+    assert client.get("/api/v1/tokens", headers=bearer(SERVICE)).json() == []
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, 2**64, 0, -1])
+def test_numbers_no_record_can_have_are_refused(park: Runtime, number: int) -> None:
+    client, own = visitor(park), bearer(SERVICE)
+    assert client.get(f"/api/v1/audit?before={number}", headers=own).status_code == 422
+    assert client.post(f"/api/v1/corrections/{number}/undo", json={"reason": "x"}, headers=own).status_code == 422
+    asked = {"digest": park.park.digest, "number": number}
+    assert client.post("/api/v1/quarantine/replay", json=asked, headers=own).status_code == 422
