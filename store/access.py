@@ -77,6 +77,8 @@ class AccessTables:
                 raise ConfigError("the first user has to be an admin", "add one with --role admin")
             if _find(connection, name):
                 raise ConfigError(f"there is a user {name} already", "names that differ only in case are the same")
+            if name_key(name) in _token_names(connection):
+                raise ConfigError(f"there is a token {name} already", "revoke it first, or choose another name")
             connection.execute(
                 "INSERT INTO person (key, name, role, password, created_us) VALUES (?, ?, ?, ?, ?)",
                 [name_key(name), name, role.word, password, micros(at)],
@@ -102,6 +104,29 @@ class AccessTables:
             connection.execute("UPDATE person SET disabled_us = ? WHERE id = ?", [disabled, person.id])
             connection.execute("DELETE FROM session WHERE person = ?", [person.id])
             _needs_admin(connection, name)
+
+    def change_person(
+        self,
+        name: str,
+        at: datetime,
+        role: Role | None = None,
+        password: str | None = None,
+        *,
+        disabled: bool | None = None,
+    ) -> None:
+        with self._writes.writing() as connection:
+            number = _known(connection, name).id
+            if password is not None:
+                connection.execute("UPDATE person SET password = ? WHERE id = ?", [password, number])
+            if role is not None:
+                connection.execute("UPDATE person SET role = ? WHERE id = ?", [role.word, number])
+            if disabled is not None:
+                shut = micros(at) if disabled else None
+                connection.execute("UPDATE person SET disabled_us = ? WHERE id = ?", [shut, number])
+            if password is not None or disabled is not None:
+                connection.execute("DELETE FROM session WHERE person = ?", [number])
+            if role is not None or disabled is not None:
+                _needs_admin(connection, name)
 
     def remove_person(self, name: str) -> None:
         with self._writes.writing() as connection:
@@ -144,10 +169,9 @@ class AccessTables:
     def add_token(self, token: ApiToken, digest: bytes) -> ApiToken:
         expires = None if token.expires_at is None else micros(token.expires_at)
         with self._writes.writing() as connection:
-            taken = connection.execute(
-                "SELECT 1 FROM api_token WHERE name = ? AND revoked_us IS NULL", [token.name]
-            ).fetchone()
-            if taken:
+            if _find(connection, token.name):
+                raise ConfigError(f"there is a user {token.name} already", "a token signs with a name of its own")
+            if name_key(token.name) in _token_names(connection):
                 raise ConfigError(f"there is a token {token.name} already", "revoke it first, or choose another name")
             (number,) = connection.execute(
                 "INSERT INTO api_token (digest, name, prefix, scopes, created_us, expires_us) "
@@ -270,6 +294,11 @@ def _known(connection: sqlite3.Connection, name: str) -> Person:
     if found is None:
         raise ConfigError(f"there is no user {name}", "`parkwatt user PARK.yaml list` shows them")
     return found
+
+
+def _token_names(connection: sqlite3.Connection) -> set[str]:
+    rows = connection.execute("SELECT name FROM api_token WHERE revoked_us IS NULL").fetchall()
+    return {name_key(name) for (name,) in rows}
 
 
 def _admins(connection: sqlite3.Connection) -> int:

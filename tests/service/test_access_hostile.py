@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from core.access import Deed
+from core.access import Deed, Role
 from core.errors import Retryable
+from service.access.passwords import Passwords
 from service.access.throttle import Throttle
 from service.http import make_app
 from service.runner import Runtime
@@ -161,3 +162,64 @@ def test_numbers_no_record_can_have_are_refused(park: Runtime, number: int) -> N
     assert client.post(f"/api/v1/corrections/{number}/undo", json={"reason": "x"}, headers=own).status_code == 422
     asked = {"digest": park.park.digest, "number": number}
     assert client.post("/api/v1/quarantine/replay", json=asked, headers=own).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("olga", {"password": "another good one", "role": "king"}), ("olga", {"role": "viewer", "password": "short"}),
+     ("Ann", {"password": "another good one", "role": "viewer"}), ("Ann", {"password": "another good one", "disabled": True})],
+)  # fmt: skip
+def test_a_user_is_changed_whole_or_not(park: Runtime, name: str, wrong: dict[str, object]) -> None:
+    before = park.people.person(name)
+    answer = visitor(park).patch(f"/api/v1/users/{name}", json=wrong, headers=bearer(SERVICE))
+    assert answer.status_code == 400
+    assert park.people.person(name) == before
+    right = {"password": "another good one", "role": "viewer", "disabled": True}
+    assert visitor(park).patch("/api/v1/users/olga", json=right, headers=bearer(SERVICE)).json()["role"] == "viewer"
+    changed = park.people.person("olga")
+    assert changed is not None
+    assert (changed.role, changed.disabled_at) == (Role.VIEWER, NOW)
+    assert Passwords().fits(changed.password, "another good one")
+
+
+def test_nobody_bears_a_name_that_is_taken_for_another_s(park: Runtime) -> None:
+    client, own = visitor(park), bearer(SERVICE)
+
+    def token(name: str) -> int:
+        return client.post("/api/v1/tokens", json={"name": name, "scopes": ["read"]}, headers=own).status_code
+
+    def user(name: str) -> int:
+        given = {"name": name, "role": "viewer", "password": "another good one"}
+        return client.post("/api/v1/users", json=given, headers=own).status_code
+
+    assert [token(n) for n in ("olga", "OLGA", "page", "parkwatt", "\u043elga")] == [400] * 5
+    assert [token("grafana"), token("Grafana"), user("GRAFANA")] == [201, 400, 400]
+    assert [user("\u043elga"), user("Ann\u03b1"), user("Ольга"), user("Αννα"), user("李 Lei")] == [
+        400,
+        400,
+        201,
+        201,
+        201,
+    ]
+    client.delete("/api/v1/tokens/1", headers=own)
+    assert user("grafana") == 201
+
+
+def test_what_is_done_with_alerts_and_reports_is_on_record_in_words(park: Runtime) -> None:
+    client, own = visitor(park), bearer(SERVICE)
+    act = {"fingerprint": "meter_silent/grid", "active_at": NOW.isoformat(), "text": "seen"}
+    for what in ("ack", "unack", "comment"):
+        client.post(f"/api/v1/alerts/{what}", json=act, headers=own)
+    quiet = {"rule": "meter_silent", "entity": "grid", "end": "2026-11-13T08:00", "reason": "moved"}
+    assert client.post("/api/v1/silences", json=quiet, headers=own).status_code == 200
+    assert client.post("/api/v1/silences/1/end", json={"reason": "done"}, headers=own).status_code == 200
+    client.post("/api/v1/reports/2026-13", headers=own)
+    client.post("/api/v1/report-jobs/none/cancel", headers=own)
+    deeds = [e.deed for e in reversed(park.people.audit())]
+    assert [(d.action, d.subject) for d in deeds] == [
+        ("alert.ack", "meter_silent/grid"), ("alert.unack", "meter_silent/grid"), ("alert.comment", "meter_silent/grid"),
+        ("silence.add", "#1 meter_silent/grid"), ("silence.end", "#1"), ("report.make", "2026-13"),
+        ("report.cancel", "none"),
+    ]  # fmt: skip
+    assert deeds[3].detail == {"after": {**quiet, "until": "2026-11-13T00:00:00+00:00"}}
+    assert deeds[4].detail == {"after": {"reason": "done"}}
