@@ -15,6 +15,7 @@ LONGEST_NAME = 64
 # The service and its page sign with these names.
 RESERVED = frozenset({"parkwatt", "page", "anybody", "system", "root"})
 AREAS = ("metrics", "import")  # what a token may be confined to, besides a role
+_LOOK_ALIKE = {"LATIN", "CYRILLIC", "GREEK"}
 _MARKS = frozenset("._-@+ ")
 _KEY_CATEGORIES = ("L", "M", "N")
 
@@ -139,6 +140,18 @@ class People(Protocol):
         """Shut a user out and end their sessions, or with None let them in again."""
         ...
 
+    def change_person(
+        self,
+        name: str,
+        at: datetime,
+        role: Role | None = None,
+        password: str | None = None,
+        *,
+        disabled: bool | None = None,
+    ) -> None:
+        """Change all that is given at once, or nothing; the last admin who may sign in stays one."""
+        ...
+
     def remove_person(self, name: str) -> None:
         """Forget a user; what they did stays on record."""
         ...
@@ -206,9 +219,19 @@ def checked_name(name: str) -> str:
         raise ConfigError("a user name has letters, digits, spaces and . _ - @ + only")
     if not any(unicodedata.category(c)[0] in {"L", "N"} for c in shown):
         raise ConfigError("a user name has a letter or a digit")
-    if name_key(shown) in RESERVED:
-        raise ConfigError(f"{shown} is a name Parkwatt signs with itself", "choose another")
+    check_signature(shown)
     return shown
+
+
+def check_signature(name: str) -> None:
+    """Refuse a name that could be taken for another's where it stands below something."""
+    if name_key(name) in RESERVED:
+        raise ConfigError(f"{name} is a name Parkwatt signs with itself", "choose another")
+    letters = (
+        unicodedata.name(c, "") for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c)[0] == "L"
+    )
+    if len({n.partition(" ")[0] for n in letters} & _LOOK_ALIKE) > 1:
+        raise ConfigError(f"{name} mixes letters of scripts that look alike", "write it in one script")
 
 
 def role_of(word: str) -> Role:

@@ -287,6 +287,10 @@ class Http(Model):
         (), description="addresses or networks whose X-Forwarded-For and X-Forwarded-Proto count"
     )
     tls: Tls | None = None
+    import_folders: tuple[Path, ...] = Field(
+        (),
+        description="folders whose files a token or somebody signed in may import; commands of this machine need none",
+    )
     session_hours: float = Field(12.0, gt=0.0, le=24 * 90, description="after so long one signs in again")
 
 

@@ -298,6 +298,12 @@ def _anchored(park: Park, folder: Path) -> Park:
     tls = park.http.tls and park.http.tls.model_copy(
         update={n: folder / getattr(park.http.tls, n) for n in ("cert_file", "key_file")}
     )
-    http = park.http.model_copy(update={"tls": tls, "admin_password_file": at(park.http.admin_password_file)})
+    http = park.http.model_copy(
+        update={
+            "tls": tls,
+            "admin_password_file": at(park.http.admin_password_file),
+            "import_folders": tuple(folder / f for f in park.http.import_folders),
+        }
+    )
     changed = {"http": http, "mqtt": broker, "store": store, "state": folder / park.state, "rules": rules}
     return park.model_copy(update=changed)

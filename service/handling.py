@@ -14,14 +14,14 @@ from service.access import Who
 from service.runner import Runtime
 
 Given = Mapping[str, Any]  # Any: JSON, checked by core.handling
-UNNAMED = {"page", "parkwatt"}  # who has no name of its own: the page and the commands of this machine
+NAMED = {"session", "token"}  # the page and the commands of this machine have no name of their own
 
 
 def signed(who: Who, given: str | None) -> str:
     """Return who is to be named as author: a user by its own name, else who says to have written it."""
-    if who.name not in UNNAMED:
+    if who.how in NAMED:
         return who.name
-    if given is None and who.name == "page":
+    if given is None and who.how == "page":
         raise ConfigError("author: say who you are")
     return given or who.name
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator
 
 MOST_VIEWERS = 200
+MOST_EACH = 12  # pages one browser or program listens with
 HEARTBEAT_S = 15.0
 GATHER_S = 0.5  # what changes together is told together
 RETRY_MS = 5_000
@@ -19,8 +21,9 @@ class Live:
     `tell` and `close` may be called from any thread and from a signal handler, streams belong to the event loop.
     """
 
-    def __init__(self, most: int = MOST_VIEWERS, heartbeat_s: float = HEARTBEAT_S) -> None:
-        self._most, self._heartbeat_s = most, heartbeat_s
+    def __init__(self, most: int = MOST_VIEWERS, heartbeat_s: float = HEARTBEAT_S, most_each: int = MOST_EACH) -> None:
+        self._most, self._heartbeat_s, self._most_each = most, heartbeat_s, most_each
+        self._held: Counter[str] = Counter()  # streams by who listens
         self._counts: dict[str, int] = {"data": 0, "alerts": 0}
         self._lock = threading.RLock()  # a signal handler may come while this thread holds it
         self._waiting: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
@@ -42,16 +45,23 @@ class Live:
         """Whether no further viewer is taken."""
         return self._closed or len(self._waiting) >= self._most
 
+    def full_for(self, who: str) -> bool:
+        """Say whether no further viewer is taken from one session, token or address."""
+        return self.full or self._held[who] >= self._most_each
+
     @property
     def viewers(self) -> int:
         """How many streams are open."""
         return len(self._waiting)
 
-    async def stream(self) -> AsyncIterator[str]:
+    async def stream(self, who: str = "") -> AsyncIterator[str]:
         """Yield server-sent events until the viewer leaves or the service ends."""
         woken = asyncio.Event()
         with self._lock:
+            if self.full_for(who):  # many asked at the same moment, when there was room for one
+                return
             self._waiting[woken] = asyncio.get_running_loop()
+            self._held[who] += 1
         try:
             told = dict(self._counts)
             yield f"retry: {RETRY_MS}\nevent: hello\ndata: {json.dumps(told)}\n\n"
@@ -70,6 +80,8 @@ class Live:
         finally:
             with self._lock:
                 self._waiting.pop(woken, None)
+                self._held[who] -= 1
+                self._held += Counter()  # keeps those that hold something
 
     def _wake(self) -> None:
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import urlsplit
 
@@ -27,7 +28,10 @@ HEADERS = {
 }
 # A year, as hstspreload.org asks; other services may answer under the same name's other names, so not for those.
 HSTS = "max-age=31536000"
+READING = frozenset({"GET", "HEAD"})
 OTHER_SITES = frozenset({"cross-site", "same-site"})
+
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:@/\\\[\]]+)(?::[0-9]{1,5})?")
 
 Next = Callable[[Request], Awaitable[Response]]
 
@@ -43,27 +47,50 @@ class Gate:
         self._names = {name.lower() for name in (*LOOPBACK, *own, *hosts)}
 
     async def __call__(self, request: Request, call_next: Next) -> Response:
-        if not self._knows(request.headers.get("host", "")):
-            return PlainTextResponse("This page is not served under that name. Add it to http.hosts.\n", 421)
-        origin = request.headers.get("origin")
-        if origin is not None and origin != "null" and urlsplit(origin).netloc != request.headers.get("host"):
-            return PlainTextResponse("Requests from other sites are refused.\n", 403)
-        if origin == "null" and request.method not in {"GET", "HEAD"}:
-            return PlainTextResponse("Requests without an origin of their own may only read.\n", 403)
-        if request.method not in {"GET", "HEAD"} and request.headers.get("sec-fetch-site") in OTHER_SITES:
-            return PlainTextResponse("Requests from other sites are refused.\n", 403)
-        response = await call_next(request)
-        if self._secure(request):
-            response.headers.setdefault("Strict-Transport-Security", HSTS)
+        response = self._refusal(request)
+        if response is None:
+            response = await call_next(request)
+            if self._secure(request):
+                response.headers.setdefault("Strict-Transport-Security", HSTS)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
 
-    def _knows(self, host: str) -> bool:
-        return host_name(host) in self._names
+    def _refusal(self, request: Request) -> Response | None:
+        host, origin = request.headers.get("host", ""), request.headers.get("origin")
+        if host_name(host) not in self._names:
+            return PlainTextResponse("This page is not served under that name. Add it to http.hosts.\n", 421)
+        if _foreign(request, host, origin):
+            return PlainTextResponse("Requests from other sites are refused.\n", 403)
+        if origin == "null" and request.method not in READING:
+            return PlainTextResponse("Requests without an origin of their own may only read.\n", 403)
+        return None
+
+
+def _foreign(request: Request, host: str, origin: str | None) -> bool:
+    if origin is not None and origin != "null" and _place(origin) != host:
+        return True
+    site = request.headers.get("sec-fetch-site")
+    if request.method not in READING:
+        return site in OTHER_SITES
+    # Links from elsewhere lead to the page and to downloads; nothing else reads from another site.
+    told = site == "cross-site" and request.headers.get("sec-fetch-mode") != "navigate"
+    return told and request.scope["path"].startswith("/api/")
+
+
+def _place(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def host_name(host: str) -> str:
-    """Return the name in a Host header, without its port."""
-    name = host.lower()
-    return name.partition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0]
+    """Return the name in a Host header, without its port; nothing where it is more or less than that."""
+    found = _HOST.fullmatch(host.lower())
+    return found[1] if found else ""
+
+
+def failed(_request: Request, _error: Exception) -> Response:
+    """Answer what nobody foresaw; it comes from outside the gate, so it brings the headers along."""
+    return PlainTextResponse("Internal Server Error", 500, HEADERS)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -20,6 +21,8 @@ from store.state import schema
 SESSIONS_EACH = 20  # a browser that never keeps its cookie must not fill the disk
 LONGEST_TEXT = 500
 LONGEST_DETAIL = 8000
+DEEPEST_DETAIL = 12
+LONGEST_NUMBER = 1024  # bits that are written out
 
 _PERSON = "p.id, p.name, p.role, p.password, p.created_us, p.disabled_us, p.signed_in_us"
 _TOKEN = "id, name, prefix, scopes, created_us, expires_us, revoked_us, used_us"  # noqa: S105 - names of columns
@@ -74,6 +77,8 @@ class AccessTables:
                 raise ConfigError("the first user has to be an admin", "add one with --role admin")
             if _find(connection, name):
                 raise ConfigError(f"there is a user {name} already", "names that differ only in case are the same")
+            if name_key(name) in _token_names(connection):
+                raise ConfigError(f"there is a token {name} already", "revoke it first, or choose another name")
             connection.execute(
                 "INSERT INTO person (key, name, role, password, created_us) VALUES (?, ?, ?, ?, ?)",
                 [name_key(name), name, role.word, password, micros(at)],
@@ -99,6 +104,29 @@ class AccessTables:
             connection.execute("UPDATE person SET disabled_us = ? WHERE id = ?", [disabled, person.id])
             connection.execute("DELETE FROM session WHERE person = ?", [person.id])
             _needs_admin(connection, name)
+
+    def change_person(
+        self,
+        name: str,
+        at: datetime,
+        role: Role | None = None,
+        password: str | None = None,
+        *,
+        disabled: bool | None = None,
+    ) -> None:
+        with self._writes.writing() as connection:
+            number = _known(connection, name).id
+            if password is not None:
+                connection.execute("UPDATE person SET password = ? WHERE id = ?", [password, number])
+            if role is not None:
+                connection.execute("UPDATE person SET role = ? WHERE id = ?", [role.word, number])
+            if disabled is not None:
+                shut = micros(at) if disabled else None
+                connection.execute("UPDATE person SET disabled_us = ? WHERE id = ?", [shut, number])
+            if password is not None or disabled is not None:
+                connection.execute("DELETE FROM session WHERE person = ?", [number])
+            if role is not None or disabled is not None:
+                _needs_admin(connection, name)
 
     def remove_person(self, name: str) -> None:
         with self._writes.writing() as connection:
@@ -141,10 +169,9 @@ class AccessTables:
     def add_token(self, token: ApiToken, digest: bytes) -> ApiToken:
         expires = None if token.expires_at is None else micros(token.expires_at)
         with self._writes.writing() as connection:
-            taken = connection.execute(
-                "SELECT 1 FROM api_token WHERE name = ? AND revoked_us IS NULL", [token.name]
-            ).fetchone()
-            if taken:
+            if _find(connection, token.name):
+                raise ConfigError(f"there is a user {token.name} already", "a token signs with a name of its own")
+            if name_key(token.name) in _token_names(connection):
                 raise ConfigError(f"there is a token {token.name} already", "revoke it first, or choose another name")
             (number,) = connection.execute(
                 "INSERT INTO api_token (digest, name, prefix, scopes, created_us, expires_us) "
@@ -185,7 +212,7 @@ class AccessTables:
         self._record(number, deed, at)
 
     def _record(self, of: int | None, deed: Deed, at: datetime) -> int:
-        detail = None if deed.detail is None else json.dumps(deed.detail, ensure_ascii=False, default=str)
+        detail = None if deed.detail is None else json.dumps(_plain(deed.detail), ensure_ascii=False)
         if detail and len(detail) > LONGEST_DETAIL:
             detail = json.dumps({"cut": detail[:LONGEST_DETAIL]}, ensure_ascii=False)
         texts = (deed.who, deed.how, deed.address, deed.action, deed.subject)
@@ -210,7 +237,7 @@ class AccessTables:
             AuditEntry(
                 number,
                 instant_of(at),
-                Deed(by, how, address, action, subject, None if detail is None else json.loads(detail), outcome),
+                Deed(by, how, address, action, subject, _detail(detail), outcome),
             )
             for number, at, by, how, address, action, subject, detail, outcome in rows
         ]
@@ -220,6 +247,41 @@ class AccessTables:
         for path in (self._path, *(self._path.with_name(self._path.name + end) for end in ("-wal", "-shm"))):
             with suppress(OSError):
                 path.chmod(path.stat().st_mode & 0o770)
+
+
+def _plain(value: object, deep: int = 0) -> Any:  # Any: JSON
+    """Return a detail that every reader of JSON can read: outsiders choose what a request holds."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int | float):
+        return _number(value)
+    if deep >= DEEPEST_DETAIL:
+        return "…"
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each, deep + 1) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each, deep + 1) for each in value]
+    return str(value)
+
+
+def _number(value: float) -> float | str:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    bits = value.bit_length()
+    if -(2**63) <= value < 2**64:
+        return value
+    return str(value) if bits <= LONGEST_NUMBER else f"a number of {bits} bits"
+
+
+def _detail(written: str | None) -> dict[str, Any] | None:  # Any: JSON
+    """Read a detail; one that was written before details were bounded keeps nobody from reading the others."""
+    if written is None:
+        return None
+    try:
+        read = _plain(json.loads(written))
+    except (ValueError, RecursionError):
+        read = {"cut": written[:LONGEST_TEXT]}
+    return read if isinstance(read, dict) else {"cut": read}
 
 
 def _find(connection: sqlite3.Connection, name: str) -> Person | None:
@@ -232,6 +294,11 @@ def _known(connection: sqlite3.Connection, name: str) -> Person:
     if found is None:
         raise ConfigError(f"there is no user {name}", "`parkwatt user PARK.yaml list` shows them")
     return found
+
+
+def _token_names(connection: sqlite3.Connection) -> set[str]:
+    rows = connection.execute("SELECT name FROM api_token WHERE revoked_us IS NULL").fetchall()
+    return {name_key(name) for (name,) in rows}
 
 
 def _admins(connection: sqlite3.Connection) -> int:

@@ -60,6 +60,13 @@ class Visit:
     subject: str = ""
     detail: dict[str, Any] = field(default_factory=dict)  # Any: JSON
 
+    @property
+    def listener(self) -> str:
+        """Who takes up places: a session, a token, or an address."""
+        if self.who and self.who.session:
+            return f"session {self.who.session.hex()}"
+        return f"token {self.who.name}" if self.who and self.who.how == "token" else self.origin.address
+
 
 class Access:
     """Says who asks and refuses what they may not do.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from core.access import ApiToken, People, Person, Role, checked_name, checked_scopes
+from core.access import ApiToken, People, Person, Role, check_signature, checked_name, checked_scopes, role_of
 from core.errors import ConfigError
-from core.park import Park
+from core.park import LAST_YEAR, Park
 from service.access.access import TOKEN_PREFIX, digest
 from service.access.passwords import Passwords, checked
 
@@ -28,12 +28,29 @@ def set_password(people: People, passwords: Passwords, name: str, password: str,
     people.set_password(name, passwords.hashed(checked(password, name)), keep)
 
 
+def change_person(
+    people: People,
+    passwords: Passwords,
+    name: str,
+    now: datetime,
+    role: str | None,
+    password: str | None,
+    *,
+    disabled: bool | None,
+) -> None:
+    """Change what is given of a user, or nothing where any of it is wrong."""
+    wanted = None if role is None else role_of(role)
+    hashed = None if password is None else passwords.hashed(checked(password, name))
+    people.change_person(name, now, wanted, hashed, disabled=disabled)
+
+
 def add_token(
     people: People, name: str, scopes: tuple[str, ...], now: datetime, expires_at: datetime | None
 ) -> tuple[ApiToken, str]:
     """Add a token; return it with its secret, which is nowhere else."""
     if not 1 <= len(name.strip()) <= LONGEST_TOKEN_NAME or not name.isprintable():
         raise ConfigError(f"a token's name has 1 to {LONGEST_TOKEN_NAME} characters and says what it is for")
+    check_signature(name.strip())
     if expires_at is not None and not now < expires_at:
         raise ConfigError("the token would have expired already")
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
@@ -52,7 +69,13 @@ def expiry(text: str, now: datetime, park: Park) -> datetime | None:
         day = datetime.fromisoformat(text)
     except ValueError:
         raise ConfigError(f"{text!r} is no time to expire", "write 90d, 2027-01-31 or never") from None
-    return day if day.tzinfo else day.replace(tzinfo=park.zone)
+    try:
+        expires_at = (day if day.tzinfo else day.replace(tzinfo=park.zone)).astimezone(UTC)
+    except OverflowError:
+        expires_at = datetime.max.replace(tzinfo=UTC)
+    if expires_at.year > LAST_YEAR:
+        raise ConfigError(f"{text!r} is beyond the year {LAST_YEAR}", "write never, if it is never to expire")
+    return expires_at
 
 
 def first_admin(people: People, passwords: Passwords, file: Path | None, now: datetime) -> bool:

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 
 from core.access import Deed, Person
-from core.errors import ConfigError
+from core.errors import ConfigError, Retryable
 from service.access.access import Access, Who, digest
 from service.access.managing import set_password
 from service.access.origin import Origin
@@ -42,8 +42,12 @@ def _verified(access: Access, name: str, password: str, origin: Origin) -> Perso
     wait_s = access.throttle.attempt(name, origin.address, now_s)
     if wait_s > 0:
         return Refusal(math.ceil(wait_s))
-    person = access.people.person(name)
-    fits = access.passwords.fits(person.password if person else None, password)
+    try:
+        person = access.people.person(name)
+        fits = access.passwords.fits(person.password if person else None, password)
+    except Retryable:
+        access.throttle.taken_back(name, origin.address, now_s)
+        raise
     if person is None or not fits or person.disabled_at:
         if access.throttle.noteworthy(now_s):
             who = person.name if person else UNKNOWN

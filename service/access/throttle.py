@@ -2,8 +2,10 @@
 
 Three counts, all bounded in memory and forgotten after a quiet hour: per address and account, per address, and per
 account. The first two grow to a quarter of an hour and concern that address alone. An account's own count, fed by
-every address, waits at most ACCOUNT_LONGEST_S: nobody can lock somebody else out by guessing, and somebody who signed
-in from an address before is not held up there by what others do.
+every address, holds up each address once before each attempt, for at most ACCOUNT_LONGEST_S from its first try on:
+whoever comes back when told is heard, however many others have failed meanwhile. So nobody can lock somebody else out
+by guessing, and a crowd of addresses is slowed, not stopped. Somebody who signed in from an address before is not held
+up there by what others do.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ Key = tuple[str, bytes]
 class _Count:
     failures: int = 0
     last_s: float = 0.0
+    before_s: float = 0.0  # `last_s` as it was before the last attempt
 
 
 class Throttle:
@@ -40,6 +43,7 @@ class Throttle:
     def __init__(self) -> None:
         self._counts: OrderedDict[Key, _Count] = OrderedDict()
         self._known: OrderedDict[bytes, None] = OrderedDict()
+        self._heard_at: OrderedDict[bytes, float] = OrderedDict()  # what those were told whom others' failures hold up
         self._lock = threading.Lock()
         self._noted, self._noted_since = 0, 0.0
 
@@ -50,16 +54,32 @@ class Throttle:
         """
         keys = _keys(name, address)
         with self._lock:
-            waits = [self._wait(key, longest, free, now_s) for key, longest, free in self._limits(keys)]
-            if max(waits) > 0:
-                return max(waits)
+            pair, at, account = keys
+            wait = max(
+                self._wait(pair, LONGEST_S, FREE, now_s),
+                self._wait(at, LONGEST_S, FREE_ADDRESS, now_s),
+                self._held_up(pair[1], account, now_s),
+            )
+            if wait > 0:
+                return wait
+            self._heard_at.pop(pair[1], None)
             for key in keys:
                 count = self._counts.setdefault(key, _Count())
-                count.failures, count.last_s = self._failures(key, now_s) + 1, now_s
+                count.failures, count.before_s, count.last_s = self._failures(key, now_s) + 1, count.last_s, now_s
                 self._counts.move_to_end(key)
             while len(self._counts) > KEPT:
                 self._counts.popitem(last=False)
         return 0.0
+
+    def taken_back(self, name: str, address: str, now_s: float) -> None:
+        """Forget an attempt whose password nobody could look at, and hear the next one at once."""
+        keys = _keys(name, address)
+        with self._lock:
+            for key in keys:
+                if key in self._counts:
+                    count = self._counts[key]
+                    count.failures, count.last_s = count.failures - 1, count.before_s
+            self._promise(keys[0][1], now_s)
 
     def succeeded(self, name: str, address: str) -> None:
         """Forget this account's failures from this address, and take the attempt off the other counts."""
@@ -82,10 +102,23 @@ class Throttle:
             self._noted += 1
             return self._noted <= NOTED_PER_HOUR
 
-    def _limits(self, keys: tuple[Key, Key, Key]) -> list[tuple[Key, float, int]]:
-        pair, at, account = keys
-        limits = [(pair, LONGEST_S, FREE), (at, LONGEST_S, FREE_ADDRESS)]
-        return limits if pair[1] in self._known else [*limits, (account, ACCOUNT_LONGEST_S, FREE_ACCOUNT)]
+    def _held_up(self, pair: bytes, account: Key, now_s: float) -> float:
+        """Return how long what all addresses did to an account still holds up one of them."""
+        if pair in self._known:
+            return 0.0
+        heard_at = self._heard_at.get(pair)
+        if heard_at is None or now_s - heard_at > FORGOTTEN_S:
+            wait = self._wait(account, ACCOUNT_LONGEST_S, FREE_ACCOUNT, now_s)
+            if wait > 0:
+                self._promise(pair, now_s + wait)
+            return wait
+        return max(0.0, heard_at - now_s)
+
+    def _promise(self, pair: bytes, heard_at: float) -> None:
+        self._heard_at[pair] = heard_at
+        self._heard_at.move_to_end(pair)
+        while len(self._heard_at) > KEPT:
+            self._heard_at.popitem(last=False)
 
     def _failures(self, key: Key, now_s: float) -> int:
         count = self._counts.get(key)

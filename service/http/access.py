@@ -178,12 +178,9 @@ def users_router(access: Access) -> APIRouter:
         after = given.model_dump(exclude_none=True, exclude={"password"})
         after |= {"password": "changed"} if given.password is not None else {}
         access.note(request, "user.change", before.name, before=_brief(before), after=after)
-        if given.password is not None:
-            managing.set_password(people, passwords, before.name, given.password)
-        if given.role is not None:
-            people.set_role(name, role_of(given.role))
-        if given.disabled is not None:
-            people.disable(name, access.clock.now() if given.disabled else None)
+        managing.change_person(
+            people, passwords, before.name, access.clock.now(), given.role, given.password, disabled=given.disabled
+        )
         return _person(known(name))
 
     @router.delete("/users/{name}", summary="Remove a user; what they did stays on record")
@@ -228,7 +225,7 @@ def tokens_router(park: Park, access: Access) -> APIRouter:
     def audit(
         request: Request,
         since: datetime | None = None,
-        before: Annotated[int | None, Query(description="entries older than this number")] = None,
+        before: Annotated[int | None, Query(ge=1, le=2**53, description="entries older than this number")] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 200,
         who: str | None = None,
     ) -> list[Told]:

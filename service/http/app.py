@@ -32,7 +32,7 @@ from service.live import Live
 from service.made_reports import MadeReports
 from service.making import Maker
 from service.runner import Runtime
-from service.security import Gate
+from service.security import Gate, failed
 
 
 def make_app(runtime: Runtime, token: str, live: Live | None = None) -> FastAPI:
@@ -85,6 +85,7 @@ def make_app(runtime: Runtime, token: str, live: Live | None = None) -> FastAPI:
     app.include_router(writing_router(runtime, access), prefix="/api/v1")
     app.include_router(backup_router(runtime, access), prefix="/api/v1")
     app.add_exception_handler(RequestValidationError, _misasked)
+    app.add_exception_handler(Exception, failed)
     app.include_router(data_router(runtime), prefix="/api/v1")
     app.include_router(handling_router(runtime, access, lambda: tell("alerts")), prefix="/api/v1")
     app.include_router(corrections_router(runtime, access, changed), prefix="/api/v1")

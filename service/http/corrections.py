@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query, Request
+from fastapi import APIRouter, Body, Path, Query, Request
 
 from core.corrections import Entry
 from core.park import Park
@@ -22,6 +22,7 @@ from service.http.ranges import bounds
 from service.runner import Runtime
 from service.trial import Trial, trial
 
+Number = Annotated[int, Path(ge=1, le=2**53)]
 Given = dict[str, Any]  # Any: JSON, checked by core.corrections
 
 
@@ -65,7 +66,7 @@ def corrections_router(runtime: Runtime, access: Access, changed: Callable[[], N
         return told(entry, lang)
 
     @router.post("/corrections/{number}/undo", summary="Take a correction back; it stays on record")
-    def undo(request: Request, number: int, given: Annotated[Given, Body()], lang: Language = Language.ZH) -> Given:
+    def undo(request: Request, number: Number, given: Annotated[Given, Body()], lang: Language = Language.ZH) -> Given:
         given = _signed(given, access.require(request, Role.OPERATOR))
         access.note(request, "correction.undo", f"#{number}", after=given)
         entry = corrections.undo(runtime, number, given)
@@ -76,8 +77,8 @@ def corrections_router(runtime: Runtime, access: Access, changed: Callable[[], N
 
 
 def _signed(given: Given, who: Who) -> Given:
-    """Return what was given, in the name of whoever signed in: nobody corrects in another's."""
-    return {**given, "author": who.name} if who.how == "session" else given
+    """Return what was given, in the name of whoever signed in or of the token: nobody corrects in another's."""
+    return {**given, "author": who.name} if who.how in {"session", "token"} else given
 
 
 def effect_view(found: Trial, park: Park, language: Language) -> Given:

@@ -43,6 +43,7 @@ def handling_router(runtime: Runtime, access: Access, changed: Callable[[], None
         lang: Language = Language.ZH,
     ) -> Given:
         who = access.require(request, Role.OPERATOR)
+        access.note(request, f"alert.{what}", given.get("fingerprint") or "", after=given)
         made = handling.act(runtime, who, ActKind(what), given)
         changed()
         return dict(act_view(made, runtime.park, lang))
@@ -50,13 +51,17 @@ def handling_router(runtime: Runtime, access: Access, changed: Callable[[], None
     @router.post("/silences", summary="Keep alerts of a rule, an entity or both quiet for a time")
     def silence(request: Request, given: Annotated[Given, Body()], lang: Language = Language.ZH) -> Given:
         who = access.require(request, Role.OPERATOR)
+        about = "/".join(str(given[key]) for key in ("rule", "entity") if given.get(key))
+        access.note(request, "silence.add", about, after=given)
         made = handling.silence(runtime, who, given)
+        access.note(request, "silence.add", f"#{made.id} {about}", after={**given, "until": made.until.isoformat()})
         changed()
         return dict(silence_view(made, runtime.park, rule_names(runtime.park), runtime.clock.now(), lang))
 
     @router.post("/silences/{number}/end", summary="End a silence before its time; it stays on record")
     def end(request: Request, number: Number, given: Annotated[Given, Body()], lang: Language = Language.ZH) -> Given:
         who = access.require(request, Role.OPERATOR)
+        access.note(request, "silence.end", f"#{number}", after=given)
         ended = handling.end_silence(runtime, who, number, given)
         changed()
         return dict(silence_view(ended, runtime.park, rule_names(runtime.park), runtime.clock.now(), lang))

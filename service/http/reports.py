@@ -118,7 +118,10 @@ def _making(router: APIRouter, access: Access, maker: Maker) -> None:
     @router.post("/reports/{month}", status_code=202, summary="Make a month's report now, in the background")
     def make(request: Request, month: str) -> dict[str, Any]:  # Any: a JSON document
         who = access.require(request, Role.OPERATOR)
-        return job_view(maker.ask(*parse_month(month), who.name), zone)
+        access.note(request, "report.make", month)
+        job = maker.ask(*parse_month(month), who.name)
+        access.note(request, "report.make", month, after={"job": job.id})
+        return job_view(job, zone)
 
     @router.get("/report-jobs/{job_id}", summary="How far a report is")
     def job(job_id: str) -> dict[str, Any]:  # Any: a JSON document
@@ -127,7 +130,10 @@ def _making(router: APIRouter, access: Access, maker: Maker) -> None:
     @router.post("/report-jobs/{job_id}/cancel", summary="Stop making a report")
     def cancel(request: Request, job_id: str) -> dict[str, Any]:  # Any: a JSON document
         access.require(request, Role.OPERATOR)
-        return job_view(maker.cancel(job_id), zone)
+        access.note(request, "report.cancel", job_id)
+        job = maker.cancel(job_id)
+        access.note(request, "report.cancel", job.month, after={"job": job.id})
+        return job_view(job, zone)
 
 
 def job_view(job: Job, zone: ZoneInfo) -> dict[str, Any]:  # Any: a JSON document

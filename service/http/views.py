@@ -13,6 +13,7 @@ from core.timebase import day_bounds, day_of
 from dashboards import views
 from dashboards.panels import DASHBOARDS
 from dashboards.views.spans import checked
+from service.access.access import visit_of
 from service.http.answers import AnyJson, written
 from service.http.sharing import Shared, compressed
 from service.live import Live
@@ -61,10 +62,11 @@ def views_router(runtime: Runtime, live: Live, shared: Shared) -> APIRouter:
         return compressed(request, shared.get((dashboard, question, lang), VIEW_FRESH_S, made))
 
     @router.get("/live", summary="Server-sent events: `changed` when computed data or alerts did")
-    async def changes() -> StreamingResponse:
-        if live.full:
+    async def changes(request: Request) -> StreamingResponse:
+        who = visit_of(request).listener
+        if live.full_for(who):
             raise HTTPException(503, "too many pages listen; ask again later", {"Retry-After": "60"})
         headers: dict[str, Any] = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(live.stream(), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(live.stream(who), media_type="text/event-stream", headers=headers)
 
     return router

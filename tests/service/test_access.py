@@ -62,7 +62,7 @@ def yaml(folder: Path, http: str = "") -> str:
 @pytest.fixture
 def open_park(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Runtime]:
     """A park without users; a test may say more about `http`."""
-    text = yaml(tmp_path, getattr(request, "param", ""))
+    text = yaml(tmp_path, getattr(request, "param", "").replace("FOLDER", str(tmp_path)))
     with opened(parse_park(text.encode()), ManualClock(NOW), text, "ingest", "serve") as runtime:
         yield runtime
 

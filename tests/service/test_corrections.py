@@ -174,13 +174,14 @@ def test_the_page_s_token_stays_on_this_machine(client: TestClient, runtime: Run
     token = own.get("/api/v1/page-token").json()["token"]
     assert len(token) >= 40
     assert token not in {TOKEN, client.get("/api/v1/page-token").json()["token"]}  # another start, another token
-    for headers in ({"sec-fetch-site": "cross-site"}, {"x-forwarded-for": "10.0.0.9"}):
+    for headers in ({"sec-fetch-site": "same-site"}, {"x-forwarded-for": "10.0.0.9"}):
         assert own.get("/api/v1/page-token", headers=headers).json() == {"token": None}
     other = TestClient(app, base_url=HERE, client=("10.0.0.9", 1))
     assert other.get("/api/v1/page-token").json() == {"token": None}
     refused = other.post("/api/v1/corrections", json=RATIO, headers={"X-Parkwatt-Token": token, "origin": HERE})
     assert refused.status_code == 403
     assert own.get("/api/v1/page-token", headers={"origin": "http://evil.example"}).status_code == 403
+    assert own.get("/api/v1/page-token", headers={"sec-fetch-site": "cross-site"}).status_code == 403
 
 
 @pytest.mark.parametrize("body", [{}, {**RATIO, "factor": -1}, {**RATIO, "point": "hangar"}, {**RATIO, "x": 1}])

@@ -76,7 +76,7 @@ def served(demo_park: Runtime):
     yield f"http://127.0.0.1:{port}/api/v1/live", live, server, thread
     server.should_exit = True
     thread.join()
-    demo_park.listeners.remove(live.tell)
+    demo_park.listeners.pop()
 
 
 def test_over_http_and_at_the_end_of_the_service(served, demo_park: Runtime) -> None:
@@ -87,11 +87,13 @@ def test_over_http_and_at_the_end_of_the_service(served, demo_park: Runtime) -> 
         assert "content-encoding" not in answer.headers
         lines = answer.iter_lines()
         assert [next(lines) for _ in range(2)] == ["retry: 5000", "event: hello"]
-        others = [socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/")[0]))) for _ in range(20)]
+        others = [socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/")[0]))) for _ in range(11)]
         for other in others:
             other.sendall(b"GET /api/v1/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             assert b"hello" in _until_hello(other)
-        assert live.viewers == 21
+        assert live.viewers == 12
+        refused = client.get(url)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "60")
         assert threading.active_count() <= threads + 1
         demo_park.tell("data")
         while next(lines) != "event: changed":
@@ -103,6 +105,23 @@ def test_over_http_and_at_the_end_of_the_service(served, demo_park: Runtime) -> 
             other.close()
     thread.join(20)  # the graceful timeout is longer
     assert not thread.is_alive()
+
+
+def test_one_viewer_does_not_fill_every_place() -> None:
+    async def run() -> tuple[list[bool], list[str]]:
+        live = Live(most=5, most_each=2)
+        streams = [live.stream("ann") for _ in range(3)]  # at once, before any of them is counted
+        heard = [await anext(stream, "nothing") for stream in streams]
+        room = [live.full_for("ann"), live.full_for("olga")]
+        await streams[0].aclose()
+        room.append(live.full_for("ann"))
+        for stream in streams:
+            await stream.aclose()
+        return room, heard
+
+    room, heard = asyncio.run(run())
+    assert room == [True, False, False]
+    assert [text.startswith("retry") for text in heard] == [True, True, False]
 
 
 def _until_hello(sock: socket.socket) -> bytes:

@@ -22,6 +22,10 @@ def client() -> TestClient:
     def write() -> str:
         return "written"
 
+    @app.get("/api/v1/data")
+    def data() -> str:
+        return "figures"
+
     return TestClient(app)
 
 
@@ -31,7 +35,20 @@ def test_own_names_are_answered(client: TestClient, host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "", "[::2]:80", "localhost.evil.example:8080"]
+    "host",
+    [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "",
+        "[::2]:80",
+        "localhost.evil.example:8080",
+        "localhost:@evil",
+        "[::1]evil",
+        "127.0.0.1:8392:evil",
+        "localhost:",
+        "localhost:80 ",
+        "[::1",
+    ],
 )
 def test_other_names_are_refused(client: TestClient, host: str) -> None:
     assert client.get("/", headers={"host": host}).status_code == 421
@@ -46,11 +63,26 @@ def test_other_names_are_refused(client: TestClient, host: str) -> None:
         ("POST", "http://localhost:9999", 403),
         ("POST", "null", 403),
         ("GET", "null", 200),
+        ("GET", "http://[::1", 403),
+        ("POST", "http://[::1", 403),
     ],
 )
 def test_pages_of_other_sites_are_refused(client: TestClient, method: str, origin: str, status: int) -> None:
     answer = client.request(method, "/", headers={"host": "localhost:8080", "origin": origin})
     assert answer.status_code == status
+    assert answer.headers["x-frame-options"] == "DENY"
+
+
+@pytest.mark.parametrize(
+    ("path", "site", "mode", "status"),
+    [("/api/v1/data", "cross-site", "no-cors", 403), ("/api/v1/data", "cross-site", "navigate", 200),
+     ("/api/v1/data", "same-origin", "cors", 200), ("/", "cross-site", "navigate", 200)],
+)  # fmt: skip
+def test_other_sites_lead_here_and_do_not_read(
+    client: TestClient, path: str, site: str, mode: str, status: int
+) -> None:
+    headers = {"host": "localhost", "sec-fetch-site": site, "sec-fetch-mode": mode}
+    assert client.get(path, headers=headers).status_code == status
 
 
 def test_the_browser_is_told_to_fetch_nothing_from_elsewhere(client: TestClient) -> None:
