@@ -95,3 +95,60 @@ def test_three_exports_at_once_and_everybody_else_is_served(runtime: Runtime, mo
             time.sleep(0.05)
         assert again == 200
         let_go.set()
+
+
+# -- corrections
+
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+SIGNED = {"author": "Li Wei", "reason": "meter check"}
+
+
+@pytest.mark.parametrize("start", ["0001-01-01T00:00:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00"])
+@pytest.mark.parametrize("path", ["corrections", "corrections/preview"])
+def test_a_correction_of_other_ages_is_refused_in_words(client: TestClient, path: str, start: str) -> None:
+    asked = {"kind": "replace", "point": "grid", "start": start, **SIGNED}
+    answer = client.post(f"/api/v1/{path}", json=asked, headers=BEARER)
+    assert answer.status_code == 400
+    assert answer.json()["detail"].endswith("lies outside 1970 to 2200")
+    assert client.get("/api/v1/corrections").json() == []
+
+
+def test_a_correction_long_before_the_first_reading_changes_nothing(client: TestClient) -> None:
+    asked = {"kind": "replace", "point": "grid", "start": "1970-01-01T00:00:00Z", **SIGNED}
+    figures = client.get("/api/v1/series?quantity=import_kwh&from=2026-09-30&to=2026-11-12").json()
+    shown = client.post("/api/v1/corrections/preview", json=asked, headers=BEARER)
+    assert (shown.status_code, shown.json()["days"]) == (200, [])
+    assert client.post("/api/v1/corrections", json=asked, headers=BEARER).status_code == 200
+    assert client.get("/api/v1/series?quantity=import_kwh&from=2026-09-30&to=2026-11-12").json() == figures
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"kind": "ratio", "factor": 2, "start": "2025-10-08", "end": "2026-11-10"},
+        {"kind": "shift", "seconds": 60, "start": "2025-06-01", "end": "2025-06-02"},
+        {"kind": "replace", "start": "2026-10-01T00:00:00"},
+        {"kind": "exclude", "start": "2026-09-01", "end": "2026-11-12"},
+    ],
+    ids=lambda a: a["kind"],
+)
+def test_days_without_values_can_be_tried(client: TestClient, asked: dict) -> None:
+    answer = client.post("/api/v1/corrections/preview", json={"point": "grid", **asked, **SIGNED}, headers=BEARER)
+    assert answer.status_code == 200
+
+
+def test_where_computing_fails_the_answer_says_what_is_on_record(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_asked: object) -> None:
+        raise IndexError("index -1")
+
+    asked = {"kind": "ratio", "point": "roof", "factor": 2, "start": "2026-10-08", "end": "2026-10-09", **SIGNED}
+    monkeypatch.setattr("service.corrections.catch_up", broken)
+    answer = client.post("/api/v1/corrections", json=asked, headers=BEARER)
+    assert answer.status_code == 500
+    assert answer.json()["detail"] == (
+        "correction 1 is on record, but computing what follows from it failed (IndexError); "
+        "it is tried again at the next run; to take it back, undo 1"
+    )
+    assert [entry["id"] for entry in client.get("/api/v1/corrections").json()] == [1]
