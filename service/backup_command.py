@@ -135,7 +135,7 @@ def _own(found: Backup, into: Path | None) -> tuple[Park, Path]:
                 "the PARK.yaml of this backup keeps its data at places of its own, not below its folder",
                 f"copy {found.folder / PARK}, say in it where the data goes, and name it with --park",
             )
-        _refuse_taken([place for place, _ in found.beside()], park, trial.parent)
+        _refuse_taken([place for place, _ in found.beside()], (park.store.path, park.state), trial.parent)
     files = [*found.beside(), (PurePosixPath(PARK), raw)]
     try:
         into.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -148,9 +148,10 @@ def _own(found: Backup, into: Path | None) -> tuple[Park, Path]:
     return load_park(config), config
 
 
-def _refuse_taken(places: Sequence[PurePosixPath], park: Park, home: Path) -> None:
+def _refuse_taken(places: Sequence[PurePosixPath], data: tuple[Path, Path], home: Path) -> None:
     """Refuse files beside PARK.yaml where the park's own will stand, or that stand in each other's way."""
-    own = [home / PARK, park.state, park.store.path, park.state.parent / "reports", park.state.parent / "service.json"]
+    beside_state = data[1].parent
+    own = [home / PARK, *data, beside_state / "reports", beside_state / "service.json"]
     taken = [path.resolve().relative_to(home).as_posix() for path in own]
     folders = {parent for place in places for parent in place.parents}
     for place in places:
