@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from core.errors import ConfigError, Problem
-from core.park import DeviceId, Identifier, Model, Park, Point, When
+from core.park import FIRST_YEAR, LAST_YEAR, DeviceId, Identifier, Model, Park, Point, When
 from core.quantities import READING
 from core.quantities import Kind as Sort
 from core.timebase import SLOT
@@ -189,6 +189,8 @@ def concerned(correction: Correction, park: Park) -> tuple[Point, ...]:
 def _utc(instant: datetime | None, park: Park) -> datetime | None:
     if instant is None:
         return None
+    if not FIRST_YEAR <= instant.year <= LAST_YEAR:
+        raise ConfigError(f"{instant.isoformat()} lies outside {FIRST_YEAR} to {LAST_YEAR}")
     return (instant if instant.tzinfo else instant.replace(tzinfo=park.zone)).astimezone(UTC)
 
 

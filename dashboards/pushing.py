@@ -127,7 +127,10 @@ class Push:
 
     def _check_version(self) -> None:
         settings = self._ask(lambda: self._api.client.GET("/frontend/settings"), "read its settings")
-        version = str((settings.get("buildInfo") or {}).get("version") or "") if isinstance(settings, dict) else ""
+        build = settings.get("buildInfo") if isinstance(settings, dict) else None
+        if not isinstance(build, dict):
+            raise self._stranger()
+        version = str(build.get("version") or "")
         numbers = tuple(int(n) for n in re.findall(r"\d+", version)[:2])
         if numbers and numbers < LEAST:
             least = ".".join(map(str, LEAST))
@@ -139,6 +142,8 @@ class Push:
             return FOLDER_UID, FOLDER
         wanted = title or FOLDER
         every = self._ask(self._api.folder.get_all_folders, "list folders")
+        if not isinstance(every, list) or not all(isinstance(f, dict) and "uid" in f for f in every):
+            raise self._stranger()
         same = [f for f in every if f.get("title") == wanted]
         if same and title is None:
             raise ConfigError(
@@ -150,6 +155,8 @@ class Push:
     def _make_folder(self, title: str, asked: str | None, done: Pushed) -> str:
         uid = FOLDER_UID if asked is None else None
         made = self._ask(lambda: self._api.folder.create_folder(title, uid), f"make the folder {title}")
+        if not isinstance(made, dict) or "uid" not in made:
+            raise self._stranger()
         done.created.append(f"folder {title}")
         return str(made["uid"])
 
@@ -162,6 +169,9 @@ class Push:
             raise ConfigError(
                 f"Grafana has no data source with the uid {uid}", "see Connections, Data sources in Grafana"
             )
+        parts = [known.get(part) or {} for part in ("jsonData", "secureJsonFields")] if known is not None else []
+        if not all(isinstance(part, dict) for part in parts):
+            raise self._stranger()
         if known is not None and known.get("type") != "influxdb":
             raise ConfigError(f"the data source {uid} in Grafana is of type {known.get('type')}, not influxdb")
         if known is None and isinstance(source, Source):
@@ -197,8 +207,13 @@ class Push:
         there: Document | None = self._found(lambda: self._api.dashboard.get_dashboard(ours["uid"]), "read dashboards")
         if there is None:
             return None
-        theirs = there["dashboard"]
-        if TAG not in (theirs.get("tags") or ()):
+        theirs = there.get("dashboard")
+        if not isinstance(theirs, dict) or not isinstance(there.get("meta", {}), dict):
+            raise self._stranger()
+        tags = theirs.get("tags") or []
+        if not isinstance(tags, list):
+            raise self._stranger()
+        if TAG not in tags:
             raise ConfigError(
                 f"Grafana has a dashboard {theirs.get('title')!r} with the uid {ours['uid']} that is not ours (no tag {TAG})",
                 "move it away, or give it the tag if it is ours after all",
@@ -225,11 +240,14 @@ class Push:
         (done.created if there is None else done.changed).append(title)
 
     def _found(self, ask: Callable[[], T], doing: str) -> T | None:
-        """Return an answer, None for 404."""
+        """Return an answer, which is one document, None for 404."""
         try:
-            return self._ask(ask, doing)
+            answer = self._ask(ask, doing)
         except _NotThere:
             return None
+        if not isinstance(answer, dict):
+            raise self._stranger()
+        return answer
 
     def _ask(self, ask: Callable[[], T], doing: str) -> T:
         """Ask Grafana something; every fault in words a person can act on."""

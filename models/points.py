@@ -170,8 +170,8 @@ class _Device:
 
     def _from_registers(self, quantity: str, profile: Profile | None) -> SlotSeries | None:
         parts = self._channels(quantity)
-        if not parts:
-            return None
+        if not any(len(p.times_us) for p in parts):
+            return None  # corrections may have left none: that is as if it sent no register
         exports = (quantity == EXPORT) == (self.sign > 0)
         shape = profile
         if profile is not None and exports:
@@ -198,7 +198,8 @@ class _Device:
         )
         self.events += self._told(curve)
         day_edges = self.grid.edges_us[self.grid.day_at]
-        add_seams(self.seams, f"{device.id} {name}", curve, int(times_us[-1]), day_edges, shape)
+        if len(times_us):
+            add_seams(self.seams, f"{device.id} {name}", curve, int(times_us[-1]), day_edges, shape)
         return slotting.slot_energy(curve, self.grid.edges_us, self.span, shape).times(device.ratio)
 
     def _told(self, curve: Curve) -> Iterable[Event]:

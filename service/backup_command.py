@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from core.clock import SystemClock
 from core.errors import ConfigError
@@ -134,7 +135,8 @@ def _own(found: Backup, into: Path | None) -> tuple[Park, Path]:
                 "the PARK.yaml of this backup keeps its data at places of its own, not below its folder",
                 f"copy {found.folder / PARK}, say in it where the data goes, and name it with --park",
             )
-    files = [*found.beside(), (Path(PARK), raw)]
+        _refuse_taken([place for place, _ in found.beside()], (park.store.path, park.state), trial.parent)
+    files = [*found.beside(), (PurePosixPath(PARK), raw)]
     try:
         into.mkdir(mode=0o700, parents=True, exist_ok=True)
         for place, content in files:
@@ -144,6 +146,22 @@ def _own(found: Backup, into: Path | None) -> tuple[Park, Path]:
     except OSError as error:
         raise ConfigError(f"cannot write to {into}: {error.strerror}", "may you write there? is there room?") from error
     return load_park(config), config
+
+
+def _refuse_taken(places: Sequence[PurePosixPath], data: tuple[Path, Path], home: Path) -> None:
+    """Refuse files beside PARK.yaml where the park's own will stand, or that stand in each other's way."""
+    beside_state = data[1].parent
+    own = [home / PARK, *data, beside_state / "reports", beside_state / "service.json"]
+    taken = [path.resolve().relative_to(home).as_posix() for path in own]
+    folders = {parent for place in places for parent in place.parents}
+    for place in places:
+        # What stands below it, and what the databases put beside it: -wal, .unfinished.
+        near = any(re.match(rf"{re.escape(name)}([/.-]|$)", place.as_posix()) for name in taken)
+        above = any(name.startswith(f"{place.as_posix()}/") for name in taken)
+        if near or above or place in folders or places.count(place) > 1:
+            raise ConfigError(
+                f"the manifest names {place.as_posix()!r}, a place the restored park needs itself: this is no backup of ours"
+            )
 
 
 def copy(source_config: Path, target_config: Path) -> int:

@@ -21,6 +21,8 @@ from core.store import Store, Table
 ROWS = 200_000  # of a chunk, about
 MOST_ROWS = 5_000_000  # a file that says it holds more is not read
 MOST_BYTES = 1 << 30  # nor one that grows beyond this when it is unpacked
+LONGEST_TEXT = 10_000  # characters
+MOST_TEXT_BYTES = 1 << 28  # of all texts: what a file repeats takes no room in it, but does in memory
 _CUTS = (1, 2, 3, 4, 6, 8, 12, 24, 48, 96, 288, 1440)  # parts of a day, all of whole minutes
 _DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -121,6 +123,7 @@ def unpack(table: Table, path: Path) -> pd.DataFrame:
     try:
         with duckdb.connect(config={"memory_limit": "512MB", "threads": 1, "max_temp_directory_size": "0B"}) as c:
             _refuse_too_much(c, path)
+            _refuse_long_texts(c, path, [n for n in columns if _read_as(n).endswith(f"::VARCHAR AS {n}")])
             texts = ", ".join(_read_as(name) for name in columns)
             rows = c.execute(f"SELECT {texts} FROM read_parquet(?)", [str(path)]).df()  # noqa: S608 - our own columns
     except duckdb.Error as error:
@@ -145,6 +148,17 @@ def _refuse_too_much(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     if rows > MOST_ROWS or unpacked > MOST_BYTES:
         raise ConfigError(
             f"{path.name} says it holds {rows:,} rows in {unpacked:,} bytes: no chunk of ours is so large"
+        )
+
+
+def _refuse_long_texts(connection: duckdb.DuckDBPyConnection, path: Path, names: Sequence[str]) -> None:
+    longest = ", ".join(f"coalesce(max(length({n}::VARCHAR)), 0)" for n in names)
+    in_all = " + ".join(f"coalesce(sum(strlen({n}::VARCHAR)), 0)" for n in names)
+    query = f"SELECT greatest({longest}), {in_all} FROM read_parquet(?)"  # noqa: S608 - our own columns
+    found = connection.execute(query, [str(path)]).fetchone() or (0, 0)
+    if found[0] > LONGEST_TEXT or found[1] > MOST_TEXT_BYTES:
+        raise ConfigError(
+            f"{path.name} holds texts of {found[0]:,} characters, {found[1]:,} bytes in all: no chunk of ours does"
         )
 
 

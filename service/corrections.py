@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -9,16 +10,22 @@ from zoneinfo import ZoneInfo
 
 from core.archived import DROPPED
 from core.corrections import LONGEST, OF_READINGS, Correction, Entry, Kind, concerned, in_force, placed, read, undoing
-from core.errors import ConfigError
+from core.errors import ConfigError, Retryable
 from core.frames import instant
 from core.timebase import days_between
 from models.corrections import readings_needed
 from models.points import NEEDED
 from service.runner import Runtime, catch_up
 
+log = logging.getLogger(__name__)
+
 Progress = Callable[[int, int], None]
 _UTC = ZoneInfo("UTC")
 _DAY = timedelta(days=1)  # cases such as dips are judged by readings up to some hours away
+
+
+class NotComputedError(Retryable):
+    """Something was put on record, but the figures do not follow yet."""
 
 
 def add(runtime: Runtime, given: Mapping[str, Any], progress: Progress | None = None) -> Entry:
@@ -33,7 +40,7 @@ def add(runtime: Runtime, given: Mapping[str, Any], progress: Progress | None = 
         refuse_archived(runtime, correction)
         runtime.state.mark_dirty(affected(runtime, correction))
         entry = runtime.state.add_correction(correction, now)
-    catch_up(runtime, progress)
+    _follow(runtime, f"correction {entry.id} is on record", f"to take it back, undo {entry.id}", progress)
     return entry
 
 
@@ -56,8 +63,22 @@ def undo(runtime: Runtime, number: int, given: Mapping[str, Any], progress: Prog
             if entry.id == number and entry.undone is None:
                 runtime.state.mark_dirty(affected(runtime, entry.correction))
         entry = runtime.state.undo_correction(number, taken)
-    catch_up(runtime, progress)
+    _follow(
+        runtime, f"it is on record that correction {number} is taken back", "to have it again, add it anew", progress
+    )
     return entry
+
+
+def _follow(runtime: Runtime, recorded: str, way_out: str, progress: Progress | None) -> None:
+    """Compute; where that fails, say what stands on record all the same. Raises NotComputedError."""
+    try:
+        catch_up(runtime, progress)
+    except Exception as fault:
+        log.exception("%s, but what follows from it could not be computed", recorded)
+        raise NotComputedError(
+            f"{recorded}, but computing what follows from it failed ({type(fault).__name__}); "
+            f"it is tried again at the next run; {way_out}"
+        ) from fault
 
 
 def affected(runtime: Runtime, correction: Correction) -> Iterator[tuple[str, date]]:

@@ -9,7 +9,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -18,10 +18,10 @@ import pandas as pd
 
 from core.errors import ConfigError
 from core.frames import instant
-from core.park import Park
+from core.park import FIRST_YEAR, LAST_YEAR, Park
 from core.quantities import DERIVED, READING, Period, Scope
-from core.store import Store
-from core.timebase import day_bounds
+from core.store import Store, Table
+from core.timebase import day_bounds, day_of
 
 READINGS = "reading"
 SCOPES = (*(s.value for s in Scope), READINGS)
@@ -29,6 +29,11 @@ SLOT_COLUMNS = ("start", "start_utc", "scope", "entity", "quantity", "value", "c
 READING_COLUMNS = ("time", "time_utc", "device", "quantity", "channel", "value", "received_at", "flags")
 _STAMPS = ("start_utc", "time_utc", "received_at")
 _FLOATS = ("value", "coverage", "estimated")
+_TEXTS = ("scope", "entity", "device", "quantity", "channel", "reasons")
+_FORMULA = ("=", "+", "-", "@")
+_LONG_DAYS = 366  # of a longer range it is worth asking which part of it there is
+
+_DAY = timedelta(days=1)
 
 Progress = Callable[[int, int], None]
 
@@ -78,6 +83,8 @@ def wanted(
         raise ConfigError(f"no series of scope {scope} is called {unknown[0]}", f"there are: {', '.join(vocabulary)}")
     if last < first:
         raise ConfigError("--to lies before --from")
+    if first.year < FIRST_YEAR or last.year > LAST_YEAR:
+        raise ConfigError(f"a day lies between {FIRST_YEAR} and {LAST_YEAR}")
     known = {
         Scope.PARK.value: {park.id},
         Scope.POINT.value: {p.id for p in park.points},
@@ -90,13 +97,31 @@ def wanted(
 
 
 def csv_blocks(park: Park, store: Store, what: Wanted) -> Iterator[str]:
-    """Yield an export as CSV text: the header, then the rows of one stretch of days after the other."""
+    """Yield an export as CSV text: the header, then the rows of one stretch of days after the other.
+
+    Days without rows yield an empty text: whoever hands it on notices between them that nobody listens any more.
+    """
     yield _lines([what.columns])
-    for first, end in what.blocks():
+    held = _held(park, store, what)
+    for first, end in held.blocks() if held else ():
         start, stop = day_bounds(first, park.zone)[0], day_bounds(end, park.zone)[0]
         rows = _readings(store, what, start, stop) if what.scope == READINGS else _slots(store, what, start, stop)
-        if len(rows):
-            yield _lines(_cells(rows, what.columns, park))
+        yield _lines(_cells(rows, what.columns, park)) if len(rows) else ""
+
+
+def _held(park: Park, store: Store, what: Wanted) -> Wanted | None:
+    """Return what is wanted without the days, of a long range, before and after all the store holds."""
+    if (what.last - what.first).days <= _LONG_DAYS:
+        return what
+    if what.scope == READINGS:
+        info = store.info()
+        ends = [day_of(t, park.zone) for t in (info.first_reading, info.last_reading) if t is not None]
+    else:
+        ends = [day for day, _ in store.days(Table(what.period.value))]  # they outlive readings that were archived
+    if not ends:
+        return None
+    first, last = max(what.first, ends[0] - _DAY), min(what.last, ends[-1] + _DAY)
+    return replace(what, first=first, last=last) if first <= last else None
 
 
 def _readings(store: Store, what: Wanted, start: datetime, end: datetime) -> pd.DataFrame:
@@ -123,6 +148,8 @@ def _cells(rows: pd.DataFrame, columns: Sequence[str], park: Park) -> Iterator[t
         elif name in _FLOATS:
             # The shortest text that gives the same number; nothing where nothing is known.
             cells.append(["" if math.isnan(v) else repr(v) for v in rows[name].tolist()])
+        elif name in _TEXTS:
+            cells.append([f"'{t}" if t.startswith(_FORMULA) else t for t in rows[name].tolist()])
         else:
             cells.append(rows[name].tolist())
     return zip(*cells, strict=True)

@@ -125,7 +125,7 @@ def _compared(
 
 def _values(frame: pd.DataFrame, wanted: set[tuple[str, str, str]]) -> pd.Series:
     keys = zip(frame["scope"], frame["entity"], frame["quantity"], strict=True)
-    kept = frame[[key in wanted for key in keys]]
+    kept = frame[np.array([key in wanted for key in keys], dtype=bool)]  # an empty list would choose columns
     columns = {name: kept[name] if name == "start" else kept[name].astype(str) for name in SLOT_KEY}
     table = pd.DataFrame({**columns, "value": kept["value"].astype(float)})
     last = table.drop_duplicates(list(SLOT_KEY), keep="last")

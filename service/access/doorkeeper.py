@@ -6,7 +6,7 @@ import logging
 from contextlib import suppress
 from urllib.parse import unquote_to_bytes
 
-from anyio import fail_after
+from anyio import CapacityLimiter, fail_after
 from anyio.to_thread import run_sync
 from fastapi import HTTPException, Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 LARGEST_BODY = 1 << 20
 LARGEST_FORM = 1 << 14
 BODY_PATIENCE_S = 30.0
+LET_IN_AT_ONCE = 8
 # The page's frame holds no data; /login and /logout say themselves who may what; /healthz tells strangers yes or no.
 OPEN = frozenset({"/", "/login", "/logout", "/healthz", "/favicon.ico"})
 OPEN_BELOW = "/static/"
@@ -39,6 +40,8 @@ class Doorkeeper:
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app, self._access = app, access
+        # Threads of its own: answers that take all the others keep nobody from being identified, or refused.
+        self._door = CapacityLimiter(LET_IN_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -50,7 +53,7 @@ class Doorkeeper:
         request = Request(scope)
         try:
             visit = scope["parkwatt"] = Visit(self._access.origin(request), None)
-            await run_sync(self._let_in, request, visit)
+            await run_sync(self._let_in, request, visit, limiter=self._door)
             limited = _Limited(receive, LARGEST_FORM if _is_open(request) else LARGEST_BODY, request)
         except HTTPException as refusal:
             await _refused(request, refusal)(scope, receive, send)

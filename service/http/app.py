@@ -14,6 +14,7 @@ from starlette.responses import Response
 from core.errors import ConfigError, Rejected, Retryable
 from dashboards.views import Habits
 from service.access import Access, Doorkeeper
+from service.corrections import NotComputedError
 from service.http.access import access_router, own_router, tokens_router, users_router
 from service.http.answers import AnyJson
 from service.http.backup import backup_router
@@ -89,7 +90,7 @@ def make_app(runtime: Runtime, token: str, live: Live | None = None) -> FastAPI:
     app.include_router(data_router(runtime), prefix="/api/v1")
     app.include_router(handling_router(runtime, access, lambda: tell("alerts")), prefix="/api/v1")
     app.include_router(corrections_router(runtime, access, changed), prefix="/api/v1")
-    for kind, status in ((ConfigError, 400), (Rejected, 422), (Retryable, 503)):
+    for kind, status in ((ConfigError, 400), (Rejected, 422), (Retryable, 503), (NotComputedError, 500)):
         app.add_exception_handler(kind, _told(status))
     app.openapi = describing(app, access)  # type: ignore[method-assign] # as FastAPI's own documentation has it
     return app

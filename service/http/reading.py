@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
@@ -9,26 +10,31 @@ import numpy as np
 import pandas as pd
 from fastapi import APIRouter, HTTPException, Query, Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Send
+from starlette.types import Scope as Asked
 
 from core.quantities import DERIVED, Period, Scope
 from core.text import Language
-from core.timebase import day_bounds
 from dashboards import views
 from service import exporting
-from service.http.answers import written
+from service.http.answers import AnyJson, written
+from service.http.ranges import bounds
 from service.http.sharing import Shared, compressed
 from service.runner import Runtime
 
 OVERVIEW_FRESH_S = 2.0  # several viewers within this time share one answer
 SERIES_FRESH_S = 2.0
+EXPORTS_AT_ONCE = 3
+EXPORT_AGAIN_S = 30
 MAX_SERIES_DAYS = 1100
 MAX_SERIES_VALUES = 1_000_000  # of all entities together: what is more is a file, not an answer
+_WEEK = timedelta(days=7)
 _PER_DAY = {Period.SLOT: 96.0, Period.DAY: 1.0, Period.MONTH: 1 / 28}
 
 
 def reading_router(runtime: Runtime, shared: Shared, habits: views.Habits) -> APIRouter:
     """Build the routes."""
-    router = APIRouter()
+    router, exports = APIRouter(), threading.BoundedSemaphore(EXPORTS_AT_ONCE)
 
     @router.get("/overview", summary="Everything the first screen shows, in one answer")
     def overview(
@@ -86,8 +92,10 @@ def reading_router(runtime: Runtime, shared: Shared, habits: views.Habits) -> AP
     ) -> StreamingResponse:
         names = [name.strip() for name in series.split(",") if name.strip()]
         what = exporting.wanted(runtime.park, names, scope, entity, period, first, last)
+        bounds(runtime, first, last)
         name = f"parkwatt-{runtime.park.id}-{first}-{last}.csv"
-        return StreamingResponse(
+        return _InTurn(
+            exports,
             exporting.csv_blocks(runtime.park, runtime.store, what),
             media_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
@@ -100,6 +108,24 @@ def reading_router(runtime: Runtime, shared: Shared, habits: views.Habits) -> AP
         return [{**vars(a), "words": vars(runtime.say(a, lang))} for a in runtime.state.alerts(since) if a.fired_at]
 
     return router
+
+
+class _InTurn(StreamingResponse):
+    """A long answer of which only so many are given at once, so that they never hold all the threads there are."""
+
+    def __init__(self, turns: threading.BoundedSemaphore, *content: Any, **terms: Any) -> None:  # Any: Starlette's own
+        super().__init__(*content, **terms)
+        self._turns = turns
+
+    async def __call__(self, scope: Asked, receive: Receive, send: Send) -> None:
+        if not self._turns.acquire(blocking=False):
+            told = {"detail": f"{EXPORTS_AT_ONCE} exports are under way; ask again later"}
+            await AnyJson(told, 503, {"Retry-After": str(EXPORT_AGAIN_S)})(scope, receive, send)
+            return
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._turns.release()
 
 
 def columns_of(rows: pd.DataFrame) -> dict[str, object]:
@@ -129,9 +155,10 @@ def _entities(
 def _range(runtime: Runtime, start: date | None, end: date | None) -> tuple[datetime, datetime]:
     today = runtime.clock.now().astimezone(runtime.park.zone).date()
     end = end or today
-    start = start or end - timedelta(days=7)
-    if end < start:
-        raise HTTPException(422, "`to` lies before `from`")
+    start = start or max(end, date.min + _WEEK) - _WEEK
+    first, last = bounds(runtime, start, end)
     if (end - start).days > MAX_SERIES_DAYS:
         raise HTTPException(422, f"ask for at most {MAX_SERIES_DAYS} days")
-    return day_bounds(start, runtime.park.zone)[0], day_bounds(end, runtime.park.zone)[1]
+    assert first is not None  # noqa: S101 - both days are named
+    assert last is not None  # noqa: S101 - the same
+    return first, last

@@ -6,6 +6,7 @@ import json
 import ssl
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -281,3 +282,42 @@ def test_a_certificate_nobody_vouches_for_is_told_and_can_be_given(grafana: Graf
 
 def test_secrets_do_not_show(source: Source):
     assert PASSWORD not in repr(source)
+
+
+@pytest.mark.parametrize("said", [[1, 2, 3], {"buildInfo": 5}, {}, {"buildInfo": None}, [], "text", 5, None])
+def test_an_answer_of_another_shape_is_a_strangers(
+    grafana: GrafanaStandIn, lakeside: Park, source: Source, said: object
+):
+    grafana.failing = 200, said
+    assert "is not Grafana" in refused(grafana, lakeside, source)
+
+
+@pytest.mark.parametrize("asked", ["_dashboard", "_folder", "_source"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        [1, 2, 3],
+        {"dashboard": 5},
+        {"dashboard": {}, "meta": []},
+        {"dashboard": {"tags": 5}},
+        {"type": "influxdb", "jsonData": 5},
+    ],
+)
+def test_later_answers_of_another_shape_end_in_words_too(
+    grafana: GrafanaStandIn, lakeside: Park, source: Source, said: object, asked: str, monkeypatch: pytest.MonkeyPatch
+):
+    """The version was right, what comes then is not: never anything but a fault in words."""
+    genuine = getattr(Push, asked)
+
+    def misled(self: Push, *terms: object):
+        grafana.failing = 200, said
+        try:
+            return genuine(self, *terms)
+        finally:
+            grafana.failing = None
+
+    monkeypatch.setattr(Push, asked, misled)
+    door = Push(grafana.url, TOKEN, timeout_s=5)
+    with suppress(ConfigError):
+        door.push(documents(lakeside), source)
+    door.close()

@@ -343,5 +343,35 @@ def test_old_values_stay_as_revisions(world):
     assert old["value"].tolist() == [480.0]
 
 
+# The readings of `world` run from hour -24 to hour 48.
+STRETCHES = {
+    "long before": (-9000.0, -8990.0), "just before": (-26.0, -24.25), "at the first": (-24.0, -23.0),
+    "amid": (5.0, 6.0), "at the last": (48.0, 48.25), "after": (49.0, 50.0), "around all": (-30.0, 54.0),
+}  # fmt: skip
+TERMS = {
+    "ratio": {"factor": 2.0}, "exclude": {}, "set": {"total_kwh": 8.0}, "replace": {}, "shift": {"seconds": 60},
+    "estimate": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", list(Kind), ids=lambda k: k.value)
+@pytest.mark.parametrize("where", list(STRETCHES))
+def test_no_correction_stops_computing_nor_reaches_beyond_its_stretch(world, kind, where):
+    first, last = STRETCHES[where]
+    before = everything(world)
+    end = None if kind is Kind.REPLACE else last
+    world.state.add_correction(correction(kind.value, first, end, **TERMS[kind.value]), at(60))
+    world.compute.recompute(date(2026, 6, 29), date(2026, 7, 3), at(60))
+    world.compute.run(at(60))
+    after = everything(world)
+    if end is None:
+        last = first + 0.25
+    if (kind, where) == (Kind.EXCLUDE, "around all"):
+        assert after.loc[after["quantity"] == "import_kwh", "value"].isna().all()
+    assert len(after) == len(before)
+    outside = ((before["start"] < at(first - 0.25)) | (before["start"] >= at(last + 0.25))).to_numpy()
+    pd.testing.assert_series_equal(after["value"][outside], before["value"][outside])
+
+
 def test_every_kind_has_a_test_of_its_own():
     assert {k.value for k in Kind} == {"ratio", "exclude", "set", "replace", "shift", "estimate"}

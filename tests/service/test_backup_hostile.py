@@ -77,6 +77,14 @@ LONG_TEXT = (
     "SELECT 0 AS time, repeat('d', 400_000) || i AS device, 'q' AS quantity, '' AS channel, 0.0 AS value, "
     "0 AS received_at, 0 AS flags FROM range(3_000) r(i)"
 )
+REPEATED_TEXT = (
+    "SELECT 0 AS time, repeat('d', 5_000) AS device, 'q' AS quantity, '' AS channel, 0.0 AS value, "
+    "0 AS received_at, 0 AS flags FROM range(100_000)"
+)
+ONE_LONG_TEXT = (
+    "SELECT 0 AS time, repeat('d', 10_001) AS device, 'q' AS quantity, '' AS channel, 0.0 AS value, "
+    "0 AS received_at, 0 AS flags"
+)
 OTHER_VALUES = "SELECT * REPLACE (value + 1 AS value) FROM '{}'"
 OTHER_COLUMNS = "SELECT 1 AS a FROM range(5)"
 
@@ -119,10 +127,17 @@ HARM: list[tuple[Callable[[Path], object], str]] = [
     (lambda b: named(b, file="rows/../../secret.parquet"), "this is no backup of ours"),
     (lambda b: named(b, path="../../secret"), "a place outside its folder"),
     (lambda b: named(b, path="/etc/cron.d/x"), "a place outside its folder"),
+    (lambda b: named(b, path="state.sqlite"), "a place the restored park needs itself"),
+    (lambda b: named(b, path="state.sqlite-wal"), "a place the restored park needs itself"),
+    (lambda b: named(b, path="PARK.yaml/x"), "a place the restored park needs itself"),
+    (lambda b: named(b, path="park.duckdb/x"), "a place the restored park needs itself"),
+    (lambda b: named(b, path="reports/x"), "a place the restored park needs itself"),
     (lambda b: tampered(b, lambda m: m["chunks"].append(m["chunks"][0])), "names a file twice"),
     (lambda b: tampered(b, lambda m: m["chunks"][0].update(rows=-1)), "this is no backup of ours"),
     (lambda b: packed(b, BOMB), "no chunk of ours is so large"),
     (lambda b: packed(b, LONG_TEXT), "no chunk of ours is so large"),
+    (lambda b: packed(b, REPEATED_TEXT), "holds texts of 5,000 characters, 500,100,000 bytes in all"),
+    (lambda b: packed(b, ONE_LONG_TEXT), "holds texts of 10,001 characters"),
     (lambda b: packed(b, OTHER_VALUES), "holds other rows than the manifest says"),
     (lambda b: packed(b, OTHER_COLUMNS), "holds no rows of table reading"),
     (lambda b: state_of(b, b"no database" * 100), "is no state file"),
