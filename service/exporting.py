@@ -29,8 +29,6 @@ SLOT_COLUMNS = ("start", "start_utc", "scope", "entity", "quantity", "value", "c
 READING_COLUMNS = ("time", "time_utc", "device", "quantity", "channel", "value", "received_at", "flags")
 _STAMPS = ("start_utc", "time_utc", "received_at")
 _FLOATS = ("value", "coverage", "estimated")
-_TEXTS = ("scope", "entity", "device", "quantity", "channel", "reasons")
-_FORMULA = ("=", "+", "-", "@")
 _LONG_DAYS = 366  # of a longer range it is worth asking which part of it there is
 
 _DAY = timedelta(days=1)
@@ -148,8 +146,6 @@ def _cells(rows: pd.DataFrame, columns: Sequence[str], park: Park) -> Iterator[t
         elif name in _FLOATS:
             # The shortest text that gives the same number; nothing where nothing is known.
             cells.append(["" if math.isnan(v) else repr(v) for v in rows[name].tolist()])
-        elif name in _TEXTS:
-            cells.append([f"'{t}" if t.startswith(_FORMULA) else t for t in rows[name].tolist()])
         else:
             cells.append(rows[name].tolist())
     return zip(*cells, strict=True)

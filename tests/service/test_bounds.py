@@ -12,11 +12,10 @@ import pytest
 import requests
 from starlette.testclient import TestClient
 
-from core.frames import readings_frame
 from service import exporting
 from service.http import make_app
 from service.runner import Runtime
-from tests.service.conftest import OCTOBER, TOKEN, served
+from tests.service.conftest import TOKEN, served
 
 HERE = "http://127.0.0.1:8080"
 
@@ -54,17 +53,6 @@ def test_a_series_of_other_ages_is_refused(client: TestClient, days: str) -> Non
 def test_empty_days_let_whoever_hands_them_on_stop(runtime: Runtime) -> None:
     what = exporting.wanted(runtime.park, ["import_kwh"], "point", "grid", "slot", date(2025, 10, 1), date(2025, 10, 5))
     assert list(exporting.csv_blocks(runtime.park, runtime.store, what))[1:] == [""] * 5
-
-
-def test_texts_that_look_like_formulas_are_texts(runtime: Runtime) -> None:
-    rows = {"time": [OCTOBER], "device": ["inv-1"], "quantity": ["active_power_kw"], "channel": ["=1+1"], "value": [-2.5],
-            "received_at": [OCTOBER], "flags": [0]}  # fmt: skip
-    runtime.store.append_readings(readings_frame(rows))
-    what = exporting.wanted(
-        runtime.park, ["active_power_kw"], "reading", None, "slot", date(2026, 10, 1), date(2026, 10, 1)
-    )
-    (row,) = "".join(exporting.csv_blocks(runtime.park, runtime.store, what)).splitlines()[1:]
-    assert row.split(",")[4:6] == ["'=1+1", "-2.5"]
 
 
 def test_three_exports_at_once_and_everybody_else_is_served(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
