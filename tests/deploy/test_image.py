@@ -12,7 +12,10 @@ import pytest
 pytestmark = pytest.mark.checkout
 
 ROOT = Path(__file__).parents[2]
-CONTAINERFILE = (ROOT / "deploy" / "Containerfile").read_text(encoding="utf-8")
+
+
+def _containerfile() -> str:
+    return (ROOT / "deploy" / "Containerfile").read_text(encoding="utf-8")
 
 
 def _project() -> dict:
@@ -20,7 +23,7 @@ def _project() -> dict:
 
 
 def test_every_package_is_installed_by_hash_and_from_a_wheel():
-    for line in re.findall(r"pip .*install .*", CONTAINERFILE):
+    for line in re.findall(r"pip .*install .*", _containerfile()):
         assert "--require-hashes" in line or "--no-index" in line, line
         assert "--only-binary :all:" in line or "--no-index" in line, line
     lock = (ROOT / "requirements-build.lock").read_text(encoding="utf-8")
@@ -29,7 +32,7 @@ def test_every_package_is_installed_by_hash_and_from_a_wheel():
 
 
 def test_it_runs_as_nobody_in_particular_and_is_asked_how_it_fares():
-    last = CONTAINERFILE.rpartition("\nFROM ")[2]
+    last = _containerfile().rpartition("\nFROM ")[2]
     assert re.search(r"^USER 10001:10001$", last, re.MULTILINE)
     assert "HEALTHCHECK" in last
     assert "pip " not in last
