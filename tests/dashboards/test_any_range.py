@@ -121,6 +121,19 @@ def test_a_ratio_of_a_range_is_the_ratio_of_its_sums(told):
     assert [(s["entity"], s["total"]["value"], s["total"]["tier"]) for s in ranked][:1] == [("carport-2", 0.625, "red")]
 
 
+def test_a_ratio_is_measured_no_better_than_the_range_it_speaks_of(told):
+    """Two of four days are known: neither the sum nor its ratio is more than half measured, and nobody is judged."""
+    for quantity, values in (
+        ("generation_kwh", [50.0, 150.0]),
+        ("load_kwh", [100.0, 100.0]),
+        ("net_zero_ratio", [0.5, 1.5]),
+    ):
+        told.store.put(Period.DAY, "park", "lakeside", quantity, NOVEMBER, values)
+    strip = _panel(told("park-overview", first=date(2026, 10, 30), last=date(2026, 11, 2)), "net-zero")["series"][0]
+    assert strip["total"]["value"] == 1.0
+    assert (strip["total"]["coverage"], strip["total"]["tier"]) == (0.5, "unknown")
+
+
 def test_slots_become_kilowatts_and_hours_their_mean(told):
     told.store.put(Period.SLOT, "park", "lakeside", "generation_kwh", NOVEMBER, [1.0, 2.0, None, 3.0, 5.0])
     told.store.put(Period.DAY, "park", "lakeside", "generation_kwh", NOVEMBER, [11.0])
