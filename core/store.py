@@ -19,6 +19,7 @@ from core.corrections import Correction, Entry, Undoing
 from core.handling import Act, Ended, Silence
 from core.quality import Event
 from core.quantities import Period
+from core.statements import Kind, Statement
 
 
 @dataclass(frozen=True)
@@ -268,7 +269,27 @@ class State(Protocol):
         """Put on record that a silence ends before its time; raises ConfigError where there is none or it is over."""
         ...
 
+    def add_statements(self, statements: Sequence[Statement]) -> int:
+        """Put on record what the models say; returns how many are new: the last one said again changes nothing."""
+        ...
+
     # -- anyone reads
+    def statements(
+        self,
+        kind: Kind,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        entity: str | None = None,
+        as_of: datetime | None = None,
+        every: bool = False,
+    ) -> list[Statement]:
+        """Return statements that speak of any time in [start, end), oldest first.
+
+        Of those with the same entity, subject and start only the last one said, as known at `as_of`; `every` one else.
+        """
+        ...
+
     def acts(self, lives: Iterable[tuple[str, datetime]]) -> list[Act]:
         """Return what was done with these lives of alerts, named by fingerprint and beginning, in its order."""
         ...

@@ -30,9 +30,10 @@ from store.lease import ProcessId
 from store.rows import instant_of, micros
 from store.sqlite_file import SqliteFile
 from store.state_copy import copy_state
+from store.statements import Statements
 
 # After the versions in state.sql, each file brings the next.
-STEPS = ("corrections.sql", "marks.sql", "handling.sql", "access.sql")
+STEPS = ("corrections.sql", "marks.sql", "handling.sql", "access.sql", "statements.sql")
 NOTICED_KEPT = 10_000  # a device that contradicts itself all day must not fill the disk
 
 _MARK = """
@@ -48,7 +49,7 @@ def schema() -> list[str]:
     return [*steps, *(own.joinpath(name).read_text(encoding="utf-8") for name in STEPS)]
 
 
-class SqliteState(Handling):
+class SqliteState(Handling, Statements):
     """Mutable state of one park; implements core.store.State and may be used from any thread.
 
     Raises ConfigError where the file is damaged, cannot be written or its lease is held, Retryable where the disk

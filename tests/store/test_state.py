@@ -324,7 +324,7 @@ def test_a_file_of_version_1_is_brought_up_to_date_with_what_it_holds(path):
     state.notice([Event("p", "conflict", second, second, {})])
     state.close()
     with closing(sqlite3.connect(path)) as reader:
-        assert reader.execute("PRAGMA user_version").fetchone() == (6,)
+        assert reader.execute("PRAGMA user_version").fetchone() == (7,)
         migrated = reader.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall()
     fresh = path.with_name("fresh.sqlite")
     SqliteState(fresh).close()
