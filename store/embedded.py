@@ -39,6 +39,7 @@ SCHEMA = "1"
 _DAY_US = 86_400_000_000
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _SLOT_NAMES = ("period", "scope", "entity", "quantity")
+_NAMED = ("scope", "entity", "quantity")
 _SLOT_NUMBERS = ("value", "coverage", "estimated")
 
 
@@ -309,18 +310,21 @@ class EmbeddedStore:
         columns: dict[str, Floats] = {
             n: np.ma.filled(np.ma.asarray(found[n], dtype="float64"), np.nan)[order] for n in _SLOT_NUMBERS
         }
-        reasons = np.asarray(found["reasons"], dtype="object")[order]
-        names = self._slots.texts(numbers[order])
-        return slots_frame(pd.DataFrame({"start": times_of(starts[order]), **names, **columns, "reasons": reasons}))
+        # Said to be objects, or pandas makes another kind of text of them, which is undone again.
+        reasons = pd.Series(np.asarray(found["reasons"], dtype="object")[order], dtype="object", copy=False)
+        names = self._slots.texts(numbers[order], _NAMED)
+        start = times_of(starts[order])
+        return slots_frame(pd.DataFrame({"start": start, **names, **columns, "reasons": reasons}, copy=False))
 
     def _write_changes(
         self, cursor: duckdb.DuckDBPyConnection, period: Period, changes: SlotChanges
     ) -> dict[tuple[str, ...], int]:
         written = changes.written.assign(period=period.value)
         series, new = self._slots.number(cursor, written)
-        cursor.register("changed", written.assign(series=series.astype("int32"), start_us=micros_of(written["start"])))
+        starts = micros_of(written["start"])
+        cursor.register("changed", written.assign(series=series.astype("int32"), start_us=starts))
         cursor.execute(_UPDATE_SLOTS)
-        cursor.execute(_INSERT_SLOTS)
+        cursor.execute(_INSERT_SLOTS, [int(starts.min()), int(starts.max())])
         if len(changes.superseded):
             old = changes.superseded.assign(period=period.value, replaced_us=micros(self._clock.now()))
             cursor.register("superseded", old.assign(start_us=micros_of(old["start"])))
@@ -370,9 +374,13 @@ _UPDATE_SLOTS = """
     UPDATE slot SET value = c.value, coverage = c.coverage, estimated = c.estimated, reasons = c.reasons
     FROM changed c WHERE slot.series = c.series AND slot.start_us = c.start_us
 """
+# The bounds say nothing new; without them DuckDB looks for a few rows in all years there are.
 _INSERT_SLOTS = """
     INSERT INTO slot SELECT c.series, c.start_us, c.value, c.coverage, c.estimated, c.reasons FROM changed c
-    WHERE NOT EXISTS (SELECT 1 FROM slot s WHERE s.series = c.series AND s.start_us = c.start_us)
+    WHERE NOT EXISTS (
+        SELECT 1 FROM slot s
+        WHERE s.series = c.series AND s.start_us = c.start_us AND s.start_us >= ? AND s.start_us <= ?
+    )
     ORDER BY c.start_us, c.series
 """
 _INSERT_REVISIONS = """
