@@ -114,4 +114,6 @@ def _frame(
     if missing:
         raise ValueError(f"columns missing: {', '.join(missing)}")
     plain = {n: t for n, t in dtypes.items() if not isinstance(frame[n].dtype, pd.CategoricalDtype)}
+    if tuple(frame.columns) == names and all(frame[n].dtype == t for n, t in plain.items()):
+        return frame  # pandas would copy a year of rows to leave them as they are
     return frame.loc[:, list(names)].astype(plain)

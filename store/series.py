@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
+from itertools import product
 
 import duckdb
 import numpy as np
@@ -59,6 +61,12 @@ class SeriesNames:
 
     def matching(self, wanted: Mapping[str, Collection[str] | None]) -> list[int]:
         """Return the numbers of series whose columns hold one of the wanted texts; None stands for any."""
+        some = [wanted.get(c) for c in self.columns]
+        if all(texts is not None for texts in some) and math.prod(len(t) for t in some if t is not None) < len(
+            self._ids
+        ):
+            ids = self._ids
+            return [ids[key] for key in product(*(set(t) for t in some if t is not None)) if key in ids]
         filters = [(self.columns.index(c), set(texts)) for c, texts in wanted.items() if texts is not None]
         found = list(self._ids.items())
         for i, texts in filters:
@@ -77,12 +85,14 @@ class SeriesNames:
         # Two bytes are sorted by counting, in a tenth of the time.
         return by_time[np.argsort(ranks.astype("uint16") if few else ranks, kind="stable")]
 
-    def texts(self, series: Ints) -> dict[str, pd.Series]:
-        """Return the columns of names for rows of these series."""
+    def texts(self, series: Ints, wanted: Collection[str] | None = None) -> dict[str, pd.Series]:
+        """Return the columns of names for rows of these series, or those of them that are wanted."""
         distinct, position = _distinct(series)
         keys = [self._keys[int(n)] for n in distinct]
         columns: dict[str, pd.Series] = {}
         for i, column in enumerate(self.columns):
+            if wanted is not None and column not in wanted:
+                continue
             names = np.array([k[i] for k in keys], dtype="object")
             columns[column] = pd.Series(names[position] if len(names) else names, dtype="object")
         return columns
