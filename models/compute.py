@@ -58,17 +58,21 @@ class Compute:
         self._park = park
         self._store = store
         self._state = state
+        self._settled_until: datetime | None = None
         for choice in park.carbon:
             factor_for(choice.scheme, choice.region, date.max)
 
     def run(self, now: datetime, progress: Progress | None = None) -> ComputeResult:
         """Compute every day that is dirty, the running day, and the days since the last run.
 
-        A crash at any point only repeats work: marks are settled after everything they ask for is stored.
+        A crash at any point only repeats work: marks are settled after everything they ask for is stored. Where no
+        slot has closed since and nothing is marked, the numbers stand already and nothing is read.
         `progress` is told (days done, days in all).
         """
         until = slot_start(now - SETTLE)
         marks = self._state.dirty()
+        if not marks and until == self._settled_until:
+            return ComputeResult(0, None, None, until, 0, 0)
         stored = self._state.value(_UNTIL_KEY)
         since = min(datetime.fromisoformat(stored), until) - SLOT if stored else None
         work = affected(self._park, self._store, self._state, marks, until, since)
@@ -76,6 +80,7 @@ class Compute:
         work.remember(self._state)
         self._state.settle(marks)
         self._state.set_value(_UNTIL_KEY, until.isoformat())
+        self._settled_until = until
         return result
 
     def recompute(
