@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 
-from core.frames import slots_frame
+from core.frames import TIME_DTYPE, slots_frame
 from core.park import Park
 from core.quality import UNUSABLE, ReadingFlag
 from core.quantities import Period, Scope
@@ -32,6 +31,7 @@ class Lateness:
 
     def __init__(self, park: Park, store: Store, state: State) -> None:
         self._park, self._store, self._state = park, store, state
+        self._serving = _serving(park)
         self._stretch = max(1, METER_SLOTS // max(1, len(park.assignments()))) * SLOT
 
     def touched(self, computed: ComputeResult) -> None:
@@ -72,28 +72,34 @@ class Lateness:
 
     def _points(self, late: pd.DataFrame) -> pd.DataFrame:
         """Return the delays of devices as those of the points they served at the time."""
-        parts = list(self._served(late))
-        if not parts:
+        rows = late.merge(self._serving, on="device")
+        begun = rows["valid_from"].isna() | (rows["valid_from"] <= rows["start"])
+        ended = rows["valid_to"].notna() & (rows["valid_to"] <= rows["start"])
+        rows = rows.loc[begun & ~ended]
+        if rows.empty:
             return slots_frame()
-        rows = pd.concat(parts).groupby(["entity", "start"], as_index=False)["value"].max()
-        columns = {
+        worst = rows[["entity", "start", "value"]].groupby(["entity", "start"], as_index=False).max()
+        columns: dict[str, str | float] = {
             "scope": Scope.POINT.value,
             "quantity": "lateness_s",
             "coverage": 1.0,
             "estimated": 0.0,
             "reasons": "",
         }
-        return slots_frame(rows.assign(**columns))
+        return slots_frame(worst.assign(**columns))
 
-    def _served(self, late: pd.DataFrame) -> Iterable[pd.DataFrame]:
-        by_device = dict(iter(late.groupby("device")))
-        for point, device in self._park.assignments():
-            rows = by_device.get(device.id)
-            if rows is None:
-                continue
-            serving = rows["start"].map(device.valid_at).astype(bool)
-            if serving.any():
-                yield rows.loc[serving, ["start", "value"]].assign(entity=point.id)
+
+def _serving(park: Park) -> pd.DataFrame:
+    """Return which device served which point, and when."""
+    pairs = park.assignments()
+    return pd.DataFrame(
+        {
+            "device": pd.Series([d.id for _, d in pairs], dtype="object"),
+            "entity": pd.Series([p.id for p, _ in pairs], dtype="object"),
+            "valid_from": pd.Series([d.valid_from or pd.NaT for _, d in pairs], dtype=TIME_DTYPE),
+            "valid_to": pd.Series([d.valid_to or pd.NaT for _, d in pairs], dtype=TIME_DTYPE),
+        }
+    )
 
 
 def longest(readings: pd.DataFrame) -> pd.DataFrame:
