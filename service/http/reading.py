@@ -6,8 +6,6 @@ import threading
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
-import numpy as np
-import pandas as pd
 from fastapi import APIRouter, HTTPException, Query, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Send
@@ -18,6 +16,7 @@ from core.text import Language
 from dashboards import views
 from service import exporting
 from service.http.answers import AnyJson, written
+from service.http.columns import columns_of
 from service.http.ranges import bounds
 from service.http.sharing import Shared, compressed
 from service.runner import Runtime
@@ -70,13 +69,18 @@ def reading_router(runtime: Runtime, shared: Shared, habits: views.Habits) -> AP
         start: Annotated[date | None, Query(alias="from", description="first local day")] = None,
         end: Annotated[date | None, Query(alias="to", description="last local day")] = None,
     ) -> Response:
+        """Every entity of `series` has one value, `coverage` and share `estimated` for each point of one axis of time.
+
+        Slots begin at `first` and every `step_s` seconds; days and months begin as `start` says. Unknown is null, and
+        `reasons` has, for each there is, the places it stands for, counted from 0.
+        """
         first, last = _range(runtime, start, end)
         entities = _entities(runtime, quantity, scope, entity, period, (first, last))
 
         def made() -> bytes:
             rows = runtime.store.slots(period, first, last, scope=scope, entities=entities, quantities=[quantity])
             return written({"quantity": quantity, "unit": DERIVED[quantity].unit, "scope": scope, "period": period,
-                            **columns_of(rows)})  # fmt: skip
+                            **columns_of(rows, period, first)})  # fmt: skip
 
         key = ("series", quantity, scope, entity, period, first, last)
         return compressed(request, shared.get(key, SERIES_FRESH_S, made))
@@ -126,16 +130,6 @@ class _InTurn(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             self._turns.release()
-
-
-def columns_of(rows: pd.DataFrame) -> dict[str, object]:
-    """Return SLOTS rows as columns: times as text with their offset, unknown values as null."""
-    return {
-        "start": rows["start"].to_numpy("datetime64[us]"),
-        "entity": rows["entity"].tolist(),
-        **{name: np.ascontiguousarray(rows[name].to_numpy("float64")) for name in ("value", "coverage", "estimated")},
-        "reasons": rows["reasons"].tolist(),
-    }
 
 
 def _entities(

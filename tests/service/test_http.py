@@ -44,9 +44,11 @@ def test_a_series_has_a_value_for_every_day_asked_for(client: TestClient) -> Non
     answer = client.get("/api/v1/series?quantity=load_kwh&period=day&from=2026-11-01&to=2026-11-07").json()
     assert answer["unit"] == "kWh"
     assert answer["start"][0] == "2026-10-31T16:00:00+00:00"
-    assert len(answer["value"]) == 7
-    assert all(v > 1000 for v in answer["value"])
-    assert answer["coverage"] == [1.0] * 7
+    (series,) = answer["series"]
+    assert series["entity"] == "lingang-demo"
+    assert len(series["value"]) == 7
+    assert all(v > 1000 for v in series["value"])
+    assert series["coverage"] == [1.0] * 7
 
 
 @pytest.mark.parametrize(
@@ -103,10 +105,9 @@ def test_a_series_is_plain_json_for_who_cannot_decompress_and_the_same(client: T
     packed = client.get(path, headers={"accept-encoding": "gzip"})
     assert (plain.headers.get("content-encoding"), packed.headers["content-encoding"]) == (None, "gzip")
     assert plain.json() == packed.json()
-    assert {len(plain.json()[c]) for c in ("start", "entity", "value", "coverage", "estimated", "reasons")} == {
-        len(plain.json()["start"])
-    }
-    assert plain.json()["start"][:2] == ["2026-10-31T16:00:00+00:00", "2026-10-31T16:15:00+00:00"]
+    assert (plain.json()["first"], plain.json()["step_s"]) == ("2026-10-31T16:00:00+00:00", 900)
+    assert len(plain.json()["series"]) > 1
+    assert {len(one[c]) for one in plain.json()["series"] for c in ("value", "coverage", "estimated")} == {2 * 96}
 
 
 def test_all_meters_of_three_years_by_the_quarter_are_too_much_for_one_answer(client: TestClient) -> None:
