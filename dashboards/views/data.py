@@ -26,6 +26,7 @@ _Places: TypeAlias = npt.NDArray[np.intp]
 
 COVERAGE_DAYS = 30
 LATE_SLOTS = 2  # the newest slots may still be on their way: not yet a gap
+TELLS_COVERAGE = ("import_kwh", "export_kwh")
 PARK_SLOT_QUANTITIES = (
     "generation_kwh",
     "expected_kwh",
@@ -84,6 +85,13 @@ class Table:
     def _rows(self, places: _Places) -> dict[datetime, Row]:
         starts, *columns = (c[places].tolist() for c in (self._starts, *self._columns))
         return dict(zip(starts, map(Row._make, zip(*columns, strict=True)), strict=True))
+
+    def coverages(self, scope: Scope, entity: str, quantity: str) -> Mapping[datetime, float]:
+        """Return start -> measured share, for who asks nothing else of hundreds of meters."""
+        places = self._places.get((scope.value, entity, quantity))
+        if places is None:
+            return {}
+        return dict(zip(self._starts[places].tolist(), self._columns[1][places].tolist(), strict=True))
 
     def row(self, scope: Scope, entity: str, quantity: str, start: datetime) -> Row:
         """Return one row, UNKNOWN where it is not there."""
@@ -188,8 +196,18 @@ def load(park: Park, store: Store, now: datetime, language: Language, habits: Ha
         language=language,
         now=now,
         slots=Table(park_slots),
-        days=Table(store.slots(Period.DAY, min(previous_start, coverage_start), end)),
+        days=Table(_days(park, store, min(previous_start, coverage_start), coverage_start, end)),
         months=Table(store.slots(Period.MONTH, previous_start, end, scope=Scope.PARK.value)),
         latest=store.latest(),
         loads=(habits or Habits()).loads(park, store, now),
     )
+
+
+def _days(park: Park, store: Store, start: datetime, coverage_start: datetime, end: datetime) -> pd.DataFrame:
+    """Return days of the park, its arrays and sensors, and of hundreds of meters only how well they are measured."""
+    few = [park.id, *(a.id for a in park.arrays), *(p.id for p in park.by_role("weather"))]
+    parts = [
+        store.slots(Period.DAY, start, end, entities=few),
+        store.slots(Period.DAY, coverage_start, end, scope=Scope.POINT.value, quantities=TELLS_COVERAGE),
+    ]
+    return pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)

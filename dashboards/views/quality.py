@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TypeAlias
 
@@ -15,7 +15,7 @@ from core.timebase import SLOT
 from core.words import event_words
 from dashboards.panels import panel
 from dashboards.views import words
-from dashboards.views.data import COVERAGE_DAYS, LATE_SLOTS, Row, ViewData
+from dashboards.views.data import COVERAGE_DAYS, LATE_SLOTS, ViewData
 
 Json: TypeAlias = "dict[str, object]"
 
@@ -37,7 +37,8 @@ def coverage_of(data: ViewData, days: list[date], first_reading: datetime | None
     """Return the measured share of meters on some days: of many only those least measured, unless all are wanted."""
     since = _service_began(data, first_reading)
     shown = panel("coverage")
-    values = {p.id: [_measured(data, p, d) if since and d >= since else None for d in days] for p in data.park.points}
+    spans = [data.bounds(d) if since and d >= since else None for d in days]
+    values = {p.id: _measured(data, p, spans) for p in data.park.points}
     points = list(data.park.points)
     if not everything and len(points) > METERS_SHOWN:
         points = sorted(points, key=lambda p: _mean(values[p.id]) if _known(values[p.id]) else math.inf)[:METERS_SHOWN]
@@ -82,20 +83,28 @@ def _meter(data: ViewData, point: Point, values: list[float | None]) -> Json:
     }
 
 
-def _measured(data: ViewData, point: Point, day: date) -> float | None:
-    """Return the measured share of a day, 0 where nothing came, None where no device was in service."""
-    start, end = data.bounds(day)
-    if not any(d.valid_at(start) or d.valid_at(end - timedelta(microseconds=1)) for d in point.devices):
-        return None
-    return max((r.coverage for r in _rows(data, point, start)), default=0.0)
+def _measured(data: ViewData, point: Point, days: Sequence[tuple[datetime, datetime] | None]) -> list[float | None]:
+    """Return the measured share of each day, 0 where nothing came, None where no device was in service."""
+    shares = _shares(data, point)
+    always = any(d.valid_from is None and d.valid_to is None for d in point.devices)
+    return [
+        max([s[day[0]] for s in shares if day[0] in s], default=0.0)
+        if day and (always or _served(point, *day))
+        else None
+        for day in days
+    ]
 
 
-def _rows(data: ViewData, point: Point, start: datetime) -> list[Row]:
-    """Return the rows that tell of a point's data: its own energy, or any of its sensors."""
+def _served(point: Point, start: datetime, end: datetime) -> bool:
+    last = end - timedelta(microseconds=1)
+    return any(d.valid_at(start) or d.valid_at(last) for d in point.devices)
+
+
+def _shares(data: ViewData, point: Point) -> list[Mapping[datetime, float]]:
+    """Return what tells of a point's data: its own energy, or any of its sensors."""
     own = {"pv": "export_kwh"}.get(point.role, "import_kwh")
     quantities = data.days.quantities(Scope.POINT, point.id) if point.role == "weather" else [own]
-    rows = [data.days.series(Scope.POINT, point.id, q).get(start) for q in quantities]
-    return [r for r in rows if r is not None]
+    return [data.days.coverages(Scope.POINT, point.id, q) for q in quantities]
 
 
 def events_of_month(data: ViewData, events: Sequence[Event]) -> list[Json]:

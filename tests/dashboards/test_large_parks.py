@@ -83,7 +83,7 @@ def test_what_is_usual_is_kept_for_minutes_and_not_for_another_day(seen, park, s
     store.calls = 0
     kept.loads(park, store, now + timedelta(minutes=11))
     kept.loads(park, store, now + timedelta(days=1))
-    assert (counts, store.calls) == ([5, 4, 5], 4)
+    assert (counts, store.calls) == ([6, 5, 6], 4)
 
 
 def test_of_many_the_worst_are_shown_and_how_many_there_are_besides(seen, monkeypatch):

@@ -61,9 +61,9 @@ def test_the_document_is_json_in_reading_order(look, language: str):
     assert view["meta"]["language"] == language
 
 
-def test_it_takes_five_queries(look, store):
+def test_it_takes_six_queries(look, store):
     look()
-    assert store.calls == 5
+    assert store.calls == 6
 
 
 def test_the_verdict_names_the_month_the_gap_and_the_plan(look, set_value):
