@@ -76,11 +76,14 @@ class Runtime:
     jobs: dict[str, JobHealth] = field(default_factory=dict)
     working: threading.Lock = field(default_factory=threading.Lock)  # one writer of derived series at a time
     listeners: list[Callable[[str], None]] = field(default_factory=list)  # told "data" or "alerts" when these changed
+    _speaker: tuple[Park, AlertSpeaker] | None = None
 
     @property
     def say(self) -> AlertSpeaker:
-        """Words for alerts."""
-        return speaker(self.park)
+        """Words for alerts, of the rules as they were read first: those that run are the same."""
+        if self._speaker is None or self._speaker[0] is not self.park:
+            self._speaker = (self.park, speaker(self.park))
+        return self._speaker[1]
 
     def tell(self, what: str) -> None:
         """Tell whoever listens that computed data or alerts changed."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -33,28 +34,41 @@ OTHER_SITES = frozenset({"cross-site", "same-site"})
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:@/\\\[\]]+)(?::[0-9]{1,5})?")
 
-Next = Callable[[Request], Awaitable[Response]]
+_HEADERS = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in HEADERS.items()]
+_HSTS = (b"strict-transport-security", HSTS.encode("latin-1"))
 
 
 class Gate:
     """Checks Host (against DNS rebinding) and Origin (against other sites' pages), and adds security headers."""
 
     def __init__(
-        self, listen: str, hosts: Iterable[str], secure: Callable[[Request], bool] = lambda r: r.url.scheme == "https"
+        self,
+        app: ASGIApp,
+        listen: str,
+        hosts: Iterable[str],
+        secure: Callable[[Request], bool] = lambda r: r.url.scheme == "https",
     ) -> None:
         own = (f"[{listen}]" if ":" in listen else listen,)
+        self._app = app
         self._secure = secure
         self._names = {name.lower() for name in (*LOOPBACK, *own, *hosts)}
 
-    async def __call__(self, request: Request, call_next: Next) -> Response:
-        response = self._refusal(request)
-        if response is None:
-            response = await call_next(request)
-            if self._secure(request):
-                response.headers.setdefault("Strict-Transport-Security", HSTS)
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        refusal = self._refusal(request)
+        added = _HEADERS if refusal or not self._secure(request) else [*_HEADERS, _HSTS]
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = list(message.get("headers", ()))
+                there = {name.lower() for name, _ in headers}
+                message = {**message, "headers": [*headers, *(h for h in added if h[0] not in there)]}
+            await send(message)
+
+        await (refusal or self._app)(scope, receive, sending)
 
     def _refusal(self, request: Request) -> Response | None:
         host, origin = request.headers.get("host", ""), request.headers.get("origin")

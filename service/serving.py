@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import secrets
@@ -129,6 +130,8 @@ def serve_runtime(runtime: Runtime, listener: socket.socket, *, collect: bool) -
     fingerprint = address.fingerprint_of(tls.cert_file) if tls else ""
     address.announce(park, address.Address(_own_url(url), token, os.getpid(), fingerprint))
     log.info("serving", extra={"park": park.id, "page": url})
+    gc.collect()
+    gc.freeze()  # what is loaded now stays until the end; looking through it again stops every answer for a moment
     ended = threading.Event()
     if runtime.collector:
         threading.Thread(target=_end_when_broken, args=(runtime.collector, server, ended), daemon=True).start()
@@ -136,6 +139,7 @@ def serve_runtime(runtime: Runtime, listener: socket.socket, *, collect: bool) -
         server.run(sockets=[listener])
     finally:
         ended.set()
+        gc.unfreeze()
         log.info("ending", extra={"park": park.id})
         address.withdraw(park)
         if runtime.collector:

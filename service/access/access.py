@@ -36,6 +36,7 @@ READING = frozenset({"GET", "HEAD", "OPTIONS"})
 SIGN_IN = "sign in first, or show a token"
 OWN_TOKEN = "this needs the service's own token"  # noqa: S105 - words for people
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
+_ORIGIN = "parkwatt.origin"  # where it is kept with a request
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,11 @@ class Access:
         return who is not None and who.role >= Role.VIEWER
 
     def origin(self, request: Request) -> Origin:
-        """Return where a request comes from."""
-        return self._proxies.origin(request)
+        """Return where a request comes from; several ask in its course."""
+        found = request.scope.get(_ORIGIN)
+        if not isinstance(found, Origin):
+            found = request.scope[_ORIGIN] = self._proxies.origin(request)
+        return found
 
     def closed(self) -> bool:
         """Say whether everybody has to say who they are."""

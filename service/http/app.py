@@ -72,9 +72,8 @@ def make_app(runtime: Runtime, token: str, live: Live | None = None) -> FastAPI:
     # The last one stands first in a request's way.
     app.add_middleware(Doorkeeper, access=access)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=LEVEL)
-    app.middleware("http")(
-        Gate(runtime.park.http.listen, runtime.park.http.hosts, lambda request: access.origin(request).secure)
-    )
+    http = runtime.park.http
+    app.add_middleware(Gate, listen=http.listen, hosts=http.hosts, secure=lambda asked: access.origin(asked).secure)
     app.include_router(page_router())
     app.include_router(access_router(runtime.park, access))
     for router in (own_router(runtime.park, access), users_router(access), tokens_router(runtime.park, access)):

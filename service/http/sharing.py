@@ -23,6 +23,7 @@ class _Entry:
 
     answer: Future[bytes]
     made_s: float
+    size: int = 0
 
 
 class Shared:
@@ -32,6 +33,7 @@ class Shared:
         self._clock = clock
         self._most_bytes = most_bytes
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._size = 0  # of all answers that are made
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, fresh_s: float, make: Callable[[], bytes]) -> bytes:
@@ -41,6 +43,7 @@ class Shared:
             entry = self._entries.get(key)
             mine = entry is None or (entry.answer.done() and now_s - entry.made_s >= fresh_s)
             if entry is None or mine:
+                self._size -= entry.size if entry else 0
                 entry = self._entries[key] = _Entry(Future(), now_s)
         if mine:
             self._make(key, entry, make)
@@ -50,6 +53,7 @@ class Shared:
         """Begin anew: who asks from now on gets nothing that was begun before."""
         with self._lock:
             self._entries.clear()
+            self._size = 0
 
     def _make(self, key: Hashable, entry: _Entry, make: Callable[[], bytes]) -> None:
         try:
@@ -64,16 +68,17 @@ class Shared:
         with self._lock:
             if self._entries.get(key) is entry:
                 self._entries.move_to_end(key)
-            self._make_room()
+                entry.size = len(entry.answer.result())
+                self._size += entry.size
+                self._make_room()
 
     def _make_room(self) -> None:
-        made = [(key, e) for key, e in self._entries.items() if e.answer.done()]
-        size = sum(len(e.answer.result()) for _, e in made)
-        for key, entry in made:
-            if size <= self._most_bytes:
+        """Drop the oldest answers until the rest fit; those under way have no size yet."""
+        for key in list(self._entries) if self._size > self._most_bytes else ():
+            if self._size <= self._most_bytes:
                 return
-            size -= len(entry.answer.result())
-            del self._entries[key]
+            if self._entries[key].size:
+                self._size -= self._entries.pop(key).size
 
 
 def compressed(request: Request, body: bytes) -> Response:

@@ -12,7 +12,7 @@ from service.security import Gate
 @pytest.fixture
 def client() -> TestClient:
     app = FastAPI()
-    app.middleware("http")(Gate("127.0.0.1", ["energy.example"]))
+    app.add_middleware(Gate, listen="127.0.0.1", hosts=["energy.example"])
 
     @app.get("/")
     def read() -> str:
