@@ -33,6 +33,8 @@ from tests.conftest import free_port
 
 VIEWERS = 20
 VIEWING_S = 20.0
+NO_PAUSE = (0.0, 0.0)
+PAUSE_S = (2.0, 8.0)  # between two looks at the page: hasty people
 FRESH_S = 2.1  # beyond the time for which viewers share one overview
 TIMES = 20
 PAINTS = 5
@@ -59,7 +61,8 @@ def measured(path: Path, park: Park) -> list[Row]:
     with served(path) as process:
         until(lambda: _ok(f"{url}/healthz"), 120, "the page", every_s=0.1)
         asked = Asked(url, park)
-        rows = [*_series_rows(asked), *_overview_rows(asked), *_viewer_rows(url, park), *_browser_rows(url)]
+        rows = [*_series_rows(asked), *_overview_rows(asked)]
+        rows += [*_viewer_rows(url, park), *_patient_rows(url, park), *_browser_rows(url)]
         jobs = requests.get(f"{url}/healthz", timeout=10).json()["jobs"]
         print(f"load average of the machine: {os.getloadavg()[0]:.1f}, ours included")
         print("jobs meanwhile:", {n: f"{j['runs']} runs, last {j['last_duration_s']:.2f} s" for n, j in jobs.items()})
@@ -157,14 +160,7 @@ class Viewing:
 
 
 def _viewer_rows(url: str, park: Park) -> list[Row]:
-    viewing, end = Viewing(), time.perf_counter() + VIEWING_S
-    threads = [threading.Thread(target=_view, args=(Asked(url, park), n, viewing, end)) for n in range(VIEWERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if viewing.failed:
-        print(f"an answer that failed: {viewing.failed[0]}", flush=True)
+    viewing = _viewed(url, park, NO_PAUSE)
     return [
         Row("20 viewers without a pause: answers that failed", len(viewing.failed), "", 0),
         Row("20 viewers without a pause: median", _median(viewing.spent), "ms"),
@@ -179,10 +175,34 @@ def _viewer_rows(url: str, park: Park) -> list[Row]:
     ]
 
 
-def _view(asked: Asked, number: int, viewing: Viewing, end: float) -> None:
+def _patient_rows(url: str, park: Park) -> list[Row]:
+    viewing = _viewed(url, park, PAUSE_S)
+    return [
+        Row("20 viewers who pause 2 to 8 s: answers that failed", len(viewing.failed), "", 0),
+        Row("20 viewers who pause 2 to 8 s: median", _median(viewing.spent), "ms"),
+        Row("20 viewers who pause 2 to 8 s: 95th percentile", _p95(viewing.spent), "ms"),
+    ]
+
+
+def _viewed(url: str, park: Park, pause_s: tuple[float, float]) -> Viewing:
+    viewing, end = Viewing(), time.perf_counter() + VIEWING_S
+    threads = [
+        threading.Thread(target=_view, args=(Asked(url, park), n, viewing, end, pause_s)) for n in range(VIEWERS)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if viewing.failed:
+        print(f"an answer that failed: {viewing.failed[0]}", flush=True)
+    return viewing
+
+
+def _view(asked: Asked, number: int, viewing: Viewing, end: float, pause_s: tuple[float, float]) -> None:
     """Open the page again and again: overview in either language, then charts of a day, a week, a month or a year."""
-    rng = random.Random(number)  # noqa: S311 - which chart a viewer looks at
+    rng, patience = random.Random(number), random.Random(-number - 1)  # noqa: S311 - which chart, and how long
     today = year.a_year_back(asked._park)[1]
+    time.sleep(patience.uniform(0, pause_s[1]))  # people do not come all at once
     while time.perf_counter() < end:
         try:
             viewing.overviews.append(asked.overview(rng.choice(("zh", "en"))))
@@ -194,6 +214,7 @@ def _view(asked: Asked, number: int, viewing: Viewing, end: float) -> None:
             viewing.failed.append(str(error))
             viewing.spent.append(VIEWING_S)
             viewing.overviews.append(VIEWING_S)
+        time.sleep(patience.uniform(*pause_s))
 
 
 def _browser_rows(url: str) -> list[Row]:
