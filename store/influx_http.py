@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from abc import ABC, abstractmethod
 from collections import deque
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 import orjson
 import requests
+from isal import igzip
 
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError, Rejected, Retryable
@@ -115,7 +115,7 @@ class InfluxHttp(ABC):
             raise ConfigError(f"the server at {self.url} is InfluxDB {version}", _NO_DELETE)
 
     def _packed(self, body: bytes) -> tuple[bytes, str]:
-        return (gzip.compress(body, compresslevel=1), "gzip") if self._far else (body, "identity")
+        return (igzip.compress(body, compresslevel=1), "gzip") if self._far else (body, "identity")
 
     def _ask(self, statement: str) -> Iterator[Series]:
         parameters = {"db": self.database, "epoch": "u", "chunked": "true", "chunk_size": str(_CHUNK_ROWS)}

@@ -49,15 +49,25 @@ def reading_lines(starts: Sequence[str], values: Floats, received_s: Floats, fla
 
     `times` are microseconds; the line has nanoseconds, which every InfluxDB understands without being told.
     """
-    texts = [numbers(column) for column in (values, received_s, flags, times)]
-    lines_ = [
-        f"{start} value={value},received_at={received},flags={flag} {time}000"
-        for start, value, received, flag, time in zip(starts, *texts, strict=True)
-    ]
+    ends = _ends(received_s, flags, times)
+    found = [f"{s} value={v},{end}" for s, v, end in zip(starts, numbers(values), ends, strict=True)]
     for row in np.flatnonzero(np.isnan(values)).tolist():
-        _, received, flag, time = (column[row] for column in texts)
-        lines_[row] = f"{starts[row]} received_at={received},flags={flag} {time}000"
-    return lines_
+        found[row] = f"{starts[row]} {ends[row]}"
+    return found
+
+
+def _ends(received_s: Floats, flags: Floats, times: Ints) -> list[str]:
+    """Return the ends of lines. What a telegram brings has the same time, so an end is made once per run of rows."""
+    if not len(times):
+        return []
+    differs = (np.diff(times) != 0) | (np.diff(received_s) != 0) | (np.diff(flags) != 0)
+    runs = np.concatenate(([0], np.cumsum(differs)))
+    first = np.concatenate(([0], np.flatnonzero(differs) + 1))
+    texts = (numbers(column[first]) for column in (received_s, flags.astype(np.int64), times))
+    # No `i` behind the digits: to InfluxDB this is a float, like every number of ours.
+    ends = [f"received_at={received},flags={flag} {time}000" for received, flag, time in zip(*texts, strict=True)]
+    found: list[str] = np.array(ends, dtype=object)[runs].tolist()
+    return found
 
 
 class ReadingStarts(dict[tuple[object, object, object], str]):

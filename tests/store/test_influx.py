@@ -250,7 +250,7 @@ def test_an_answer_that_may_change_keeps_the_data(told, client, rows, status, he
     (line,) = told.lines
     assert line.split(" ") == [
         "reading,device=m1,park=park-1,quantity=energy_import_kwh",
-        "value=1.0,received_at=1780272001.0,flags=0.0",
+        "value=1.0,received_at=1780272001.0,flags=0",
         "1780272000000000000",
     ]
 
@@ -315,19 +315,19 @@ def test_a_reading_is_one_line_and_an_unknown_value_is_no_field(told, client, ro
     assert told.lines == [
         (
             "reading,device=A\\,\\ b\\=c\\ 电,park=park-1,quantity=energy_import_kwh "
-            "value=-0.0,received_at=1780272001.0,flags=3.0 1780272000000000000"
+            "value=-0.0,received_at=1780272001.0,flags=3 1780272000000000000"
         ),
         (
             "reading,channel=l1,device=m1,park=park-1,quantity=energy_import_kwh "
-            "value=1e+22,received_at=1780272002.25,flags=0.0 1780272000000000000"
+            "value=1e+22,received_at=1780272002.25,flags=0 1780272000000000000"
         ),
         (
             "reading,device=x\\ value\\=null\\,,park=park-1,quantity=energy_import_kwh "
-            "received_at=1780272061.0,flags=0.0 1780272060000000000"
+            "received_at=1780272061.0,flags=0 1780272060000000000"
         ),
         (
             "reading,device=m1,park=park-1,quantity=energy_import_kwh "
-            "value=0.30000000000000004,received_at=1780272061.0,flags=0.0 1780272060000000000"
+            "value=0.30000000000000004,received_at=1780272061.0,flags=0 1780272060000000000"
         ),
     ]
 

@@ -149,7 +149,7 @@ def test_an_answer_that_may_change_keeps_the_data_and_is_not_repeated_by_the_cli
     (line,) = alone.writes[1].lines
     assert line.split(" ") == [
         "reading,device=m1,park=park-1,quantity=energy_import_kwh",
-        "value=1.0,received_at=1780272001.0,flags=0.0",
+        "value=1.0,received_at=1780272001.0,flags=0",
         "1780272000000000000",
     ]
     assert alone.writes[1].agent.startswith("influxdb-client-python")
