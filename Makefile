@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# All tests go side by side, one worker per core and one more, for many wait for servers; those that ARGS names one by one.
+SIDE_BY_SIDE := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1))) --dist loadfile
+
 .PHONY: run test lock lint format torture tables seeds pictures bench bench-peers clean dashboards
 
 run: $(VENV)/.run
@@ -10,7 +13,7 @@ run: $(VENV)/.run
 
 test: $(VENV)/.dev
 	deploy/debian-packages.sh
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(or $(ARGS),$(SIDE_BY_SIDE))
 
 lock: $(VENV)/.dev
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --extra demo -o requirements.lock pyproject.toml
