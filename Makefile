@@ -3,8 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# All tests go side by side, one worker per core and one more, for many wait for servers; those that ARGS names one by one.
+# All tests run side by side, with one worker more than there are cores, for many wait for servers; what ARGS names runs in one.
 SIDE_BY_SIDE := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1))) --dist loadfile
+
+# The tests start hundreds of processes: each would compile the whole program anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test lock lint format torture tables seeds pictures bench bench-peers clean dashboards
 
