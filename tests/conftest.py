@@ -147,6 +147,19 @@ def small_park(tmp_path: Path) -> Park:
     return load_park(copy)
 
 
+@pytest.fixture
+def shown(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Takes lines to be shown at the end of the run, in whatever process the test ran."""
+    return lambda *lines: record_property("shown", "\n".join(lines))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+        for name, text in report.user_properties:
+            if name == "shown":
+                terminalreporter.write_line(f"\n{report.nodeid}\n{text}")
+
+
 # -- side by side: `pytest -n 2 --dist loadfile`
 
 
