@@ -3,6 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# All tests run side by side, with one worker more than there are cores, for many wait for servers; what ARGS names runs in one.
+SIDE_BY_SIDE := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1))) --dist loadfile
+
+# The tests start hundreds of processes: each would compile the whole program anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test lock lint format torture tables seeds pictures bench bench-peers clean dashboards
 
 run: $(VENV)/.run
@@ -10,7 +16,7 @@ run: $(VENV)/.run
 
 test: $(VENV)/.dev
 	deploy/debian-packages.sh
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(or $(ARGS),$(SIDE_BY_SIDE))
 
 lock: $(VENV)/.dev
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --extra demo -o requirements.lock pyproject.toml

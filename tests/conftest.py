@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
+import random
 import shutil
 import socket
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +21,7 @@ import requests
 from core.park import Park
 from core.park_file import load_park
 
+SINGLY = {"tests/torture/test_short_cuts.py", "tests/service/test_backup_torture.py"}
 SMALL_PARK = Path(__file__).parent / "data" / "small_park.yaml"
 
 
@@ -31,11 +36,22 @@ def need(program: str, package: str) -> str:
     return found
 
 
+# Below the ports that the kernel gives to outgoing connections, so that a server that was killed finds its own free
+# again; and apart from those of the tests that run beside these.
+_PORTS_EACH = 2000
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_FIRST_PORT = 12_000 + _WORKER % 10 * _PORTS_EACH
+_counted = itertools.count(random.randrange(_PORTS_EACH))  # noqa: S311 - where to begin, no secret
+
+
 def free_port() -> int:
-    """Return a port nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port nobody listens on just now, another one each time."""
+    for _ in range(_PORTS_EACH):
+        port = _FIRST_PORT + next(_counted) % _PORTS_EACH
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    pytest.fail("no port is free")
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 20.0, what: str = "condition") -> None:
@@ -129,3 +145,44 @@ def small_park(tmp_path: Path) -> Park:
     copy = tmp_path / "PARK.yaml"
     shutil.copy(SMALL_PARK, copy)
     return load_park(copy)
+
+
+@pytest.fixture
+def shown(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Takes lines to be shown at the end of the run, in whatever process the test ran."""
+    return lambda *lines: record_property("shown", "\n".join(lines))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+        for name, text in report.user_properties:
+            if name == "shown":
+                terminalreporter.write_line(f"\n{report.nodeid}\n{text}")
+
+
+# -- side by side: `pytest -n 2 --dist loadfile`
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run side by side, files with slow tests come first and small ones last, so that all workers end at once."""
+    if not hasattr(config, "workerinput"):
+        return
+    tests = Counter(item.path for item in items)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path not in slow, -tests[item.path], str(item.path)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | None:
+    """Hand out files, in the order above. What the tests of a file share is made once; tests that share nothing go singly."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler.loadfile import LoadFileScheduling  # noqa: PLC0415 - only where it is installed
+
+    class Files(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return nodeid if file in SINGLY else file
+
+    config.option.loadscopereorder = False
+    return Files(config, log)

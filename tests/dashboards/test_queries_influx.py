@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -43,7 +44,7 @@ def _agrees(query: PanelQuery, answer: pd.DataFrame, asked: pd.DataFrame) -> boo
     return True
 
 
-def test_every_panel_query_answers_like_the_store(influxd: str, lakeside, store, capsys: pytest.CaptureFixture[str]):
+def test_every_panel_query_answers_like_the_store(influxd: str, lakeside, store, shown: Callable[..., None]):
     influx = InfluxStore(InfluxV1(influxd, DATABASE), lakeside.id)
     for period in Period:
         frame = store.frames[period]
@@ -59,8 +60,7 @@ def test_every_panel_query_answers_like_the_store(influxd: str, lakeside, store,
                 silent.add(query.series.quantity)
             lines.append(f"{panel.id:24}{query.series.quantity:28}{len(answer):6d}  {'yes' if agrees else 'NO'}")
     influx.close()
-    with capsys.disabled():
-        print(f"\n{'panel':24}{'quantity':28}{'rows':>6}  agrees", *lines, sep="\n")
+    shown(f"{'panel':24}{'quantity':28}{'rows':>6}  agrees", *lines)
     # The seeded park is looked at, not served: nobody watches it.
     assert silent == set(WATCHED) | {
         "performance_ratio", "irradiation_kwh_m2", "self_consumption", "energy_performance_index"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ import pandas as pd
 from core.frames import READING_KEY, readings_frame
 from core.quality import Event
 from core.store import DirtyMark, QuarantineItem
+from ingest.collector import Collector
 from store.held import held_by_reading
 
 
@@ -106,3 +108,18 @@ class FastClock:
 
     def advance(self, delta: timedelta) -> None:
         self._now += delta
+
+
+def listening(collector: Collector) -> threading.Event:
+    """Asked before its start, the event is set once the broker has granted what it subscribes to.
+
+    Before that it is connected already, and the broker keeps nothing for a session that asked for nothing.
+    """
+    granted, real = threading.Event(), collector._session._on_subscribe
+
+    def on_subscribe(*arguments: object) -> None:
+        real(*arguments)
+        granted.set()
+
+    collector._session._on_subscribe = on_subscribe
+    return granted

@@ -22,7 +22,7 @@ from ingest.collector import Collector
 from ingest.handoff import Handoff, Received
 from ingest.wire import Wire
 from tests.conftest import Mosquitto, accepts, free_port, need, wait_for
-from tests.ingest.fakes import FakeState, FakeStore
+from tests.ingest.fakes import FakeState, FakeStore, listening
 
 pytestmark = pytest.mark.broker
 
@@ -34,13 +34,14 @@ class Running:
         self.store = FakeStore()
         self.state = FakeState()
         self.collector = Collector(park, self.store, self.state, SystemClock(), handoff)
+        self.granted = listening(self.collector)
 
     def start(self) -> Running:
         self.collector.start()
         return self
 
     def connected(self) -> Running:
-        wait_for(lambda: self.collector.status().connected, what="the collector's connection")
+        wait_for(lambda: self.granted.is_set() and self.collector.status().connected, what="the collector's connection")
         return self
 
 

@@ -22,7 +22,7 @@ from ingest.router import Router
 from ingest.sparkplug import KEPT_UNDER, Archive, Nodes
 from ingest.templates import load_templates
 from tests.conftest import Mosquitto, wait_for
-from tests.ingest.fakes import FakeState, FakeStore
+from tests.ingest.fakes import FakeState, FakeStore, listening
 
 NOW = datetime(2026, 10, 1, 0, 0, 5, tzinfo=UTC)
 T = 1790812800000  # NOW, but for five seconds
@@ -219,9 +219,12 @@ class EdgeNode:
         self._lock = threading.Lock()
         self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
         self._client.on_message = self._commanded
+        granted = threading.Event()
+        self._client.on_subscribe = lambda *_: granted.set()
         self._client.connect("127.0.0.1", port)
         self._client.subscribe("spBv1.0/park/NCMD/node-1")
         self._client.loop_start()
+        assert granted.wait(20)
 
     def _commanded(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         rebirth = tahu.parse(message.payload).named("Node Control/Rebirth")
@@ -267,8 +270,9 @@ def test_a_node_on_a_broker_is_asked_and_read_across_gaps_and_restarts(
 
     def running() -> Collector:
         collector = Collector(park, store, state, SystemClock())
+        granted = listening(collector)
         collector.start()
-        wait_for(lambda: collector.status().connected, what="the collector's connection")
+        wait_for(lambda: granted.is_set() and collector.status().connected, what="the collector's connection")
         return collector
 
     def has(value: float) -> None:

@@ -25,7 +25,7 @@ from ingest.handoff import Handoff
 from ingest.session_memory import SessionMemory
 from ingest.warden import quiet_after_s
 from tests.conftest import Mosquitto, accepts, free_port, need, wait_for
-from tests.ingest.fakes import FakeState, FakeStore
+from tests.ingest.fakes import FakeState, FakeStore, listening
 from tests.ingest.test_collector import Run, at, publish, publisher, run
 
 __all__ = ["publisher", "run"]  # fixtures
@@ -121,9 +121,10 @@ def test_a_broker_that_does_not_let_us_see_its_counter_is_no_error(tmp_path: Pat
     client = connected_publisher(port)
     store, state = FakeStore(), FakeState()
     collector = Collector(at(small_park, port), store, state, SystemClock())
+    granted = listening(collector)
     collector.start()
     try:
-        wait_for(lambda: collector.status().connected, what="the connection")
+        wait_for(lambda: granted.is_set() and collector.status().connected, what="the connection")
         publish(client, 50)
         wait_for(lambda: len(store.rows) == 50, what="the readings")
         status = collector.status()

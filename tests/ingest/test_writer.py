@@ -100,7 +100,7 @@ def test_keeps_everything_while_the_store_cannot_take_it(bench: Bench) -> None:
     assert bench.calls.count("append") == 4
     assert bench.calls.count("ack") == 1
     assert len(bench.store.rows) == 1
-    assert bench.writer.error is None
+    wait_for(lambda: bench.writer.error is None, what="the writer to say that all is well")
 
 
 def test_says_why_nothing_is_stored(bench: Bench) -> None:

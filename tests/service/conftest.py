@@ -77,7 +77,7 @@ def demo_park(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
 
 def written(folder: Path) -> Path:
     path = folder / "PARK.yaml"
-    path.write_text(SIX_WEEKS.replace("FOLDER", str(folder)), encoding="utf-8")
+    path.write_text(SIX_WEEKS.replace("FOLDER/", ""), encoding="utf-8")
     return path
 
 
@@ -96,10 +96,19 @@ def fill(runtime: Runtime) -> None:
     catch_up(runtime)
 
 
-@pytest.fixture
-def runtime(tmp_path: Path) -> Iterator[Runtime]:
-    with opened(load_park(written(tmp_path)), ManualClock(NOVEMBER), SIX_WEEKS, "ingest", "serve") as made:
+@pytest.fixture(scope="session")
+def six_weeks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """PARK.yaml of that park, everything computed; to be copied."""
+    path = written(tmp_path_factory.mktemp("six-weeks"))
+    with opened(load_park(path), ManualClock(NOVEMBER), SIX_WEEKS, "ingest", "serve") as made:
         fill(made)
+    return path
+
+
+@pytest.fixture
+def runtime(six_weeks: Path, tmp_path: Path) -> Iterator[Runtime]:
+    shutil.copytree(six_weeks.parent, tmp_path, dirs_exist_ok=True)
+    with opened(load_park(tmp_path / "PARK.yaml"), ManualClock(NOVEMBER), SIX_WEEKS, "ingest", "serve") as made:
         yield made
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -117,9 +118,7 @@ def test_a_copy_that_is_killed_goes_on_and_one_state_may_serve_both(config: Path
 
 
 @pytest.mark.slow
-def test_the_demo_park_goes_round(
-    demo_park: Runtime, influxd: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_demo_park_goes_round(demo_park: Runtime, influxd: str, tmp_path: Path, shown: Callable[..., None]) -> None:
     """Embedded -> backup -> embedded -> InfluxDB -> backup -> InfluxDB -> embedded, the first while it is running."""
     home = demo_park.park.state.parent.parent / "PARK.yaml"
     text = home.read_text(encoding="utf-8")
@@ -154,6 +153,5 @@ def test_the_demo_park_goes_round(
     trip("InfluxDB 1.6.7 -> backup", None, "backup", there, tmp_path / "two")
     trip("backup -> a fresh InfluxDB 1.6.7 database", fresh, "restore", tmp_path / "two", "--park", fresh)
     trip("copy InfluxDB 1.6.7 -> embedded", back, "copy", "--from", fresh, "--to", back)
-    with capsys.disabled():
-        print("", *table, sep="\n")
+    shown(*table)
     assert not any("DIFFERENT" in line for line in table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -115,7 +115,7 @@ def test_every_panel_query_agrees_with_the_store(
     documents: Mapping[str, Mapping],
     dashboard: str,
     choice: Mapping[str, Sequence[str]] | None,
-    capsys: pytest.CaptureFixture[str],
+    shown: Callable[..., None],
 ) -> None:
     park, now = influx_park.park, influx_park.clock.now()
     # A range that begins amid a day: its bar is there too, whole.
@@ -137,14 +137,13 @@ def test_every_panel_query_agrees_with_the_store(
             if not all(same) or got.empty is (none is None):
                 wrong.append(lines[-1])
     if choice is None:
-        with capsys.disabled():
-            print(f"\n{COLUMNS}", *lines, sep="\n")
+        shown(COLUMNS, *lines)
     assert wrong == []
 
 
 def test_the_table_of_alerts_and_the_marks_agree_with_the_store(
     influx_park: Runtime, demo_park: Runtime, influxd: str, documents: Mapping[str, Mapping],
-    capsys: pytest.CaptureFixture[str],
+    shown: Callable[..., None],
 ) -> None:  # fmt: skip
     park, now = influx_park.park, influx_park.clock.now()
     start = now - timedelta(days=30)
@@ -163,8 +162,7 @@ def test_the_table_of_alerts_and_the_marks_agree_with_the_store(
         lines.append(f"{name[:-8]:14}{'marks ' + language:24}{'alert':28}{len(got):7d}  yes")
     assert len(got) > 5
     assert got["until"].isna().sum() == sum(a.state == "firing" for a in influx_park.state.alerts())
-    with capsys.disabled():
-        print("", *lines, sep="\n")
+    shown(*lines)
 
 
 def same_alerts(got: pd.DataFrame, asked: pd.DataFrame, language: Language) -> None:

@@ -26,6 +26,7 @@ from core.timebase import day_of, month_bounds
 from ingest.collector import Collector
 from service.runner import Runtime, catch_up, opened
 from tests.conftest import Mosquitto, wait_for
+from tests.ingest.fakes import listening
 
 DATA = Path(__file__).parents[1] / "data" / "pvops"
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -75,8 +76,9 @@ def plant(request: pytest.FixtureRequest, mosquitto: Mosquitto, tmp_path: Path) 
     messages = list(telegrams(name, fit().hours(name.upper())))
     with opened(park, ManualClock(now), "", "ingest", "serve") as runtime:
         collector = Collector(park, runtime.store, runtime.state, runtime.clock)
+        granted = listening(collector)
         collector.start()
-        wait_for(lambda: collector.status().connected, what="the broker session")
+        assert granted.wait(20)
         publish(mosquitto, messages)
         wait_for(lambda: collector.status().received >= len(messages), 120, "all telegrams")
         wait_for(lambda: collector.status().pending == 0, 60, "the writer")

@@ -7,6 +7,7 @@ the words of InfluxDB 2's own handlers (`http/write_handler.go`, `http/points`, 
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import threading
 from dataclasses import dataclass, field
@@ -50,6 +51,9 @@ class Told:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+_stand_ins = itertools.count(1)
+
+
 class Influx2(ThreadingHTTPServer):
     """ADMIN may do everything, KEEPER read and write buckets that are there, READER only read them."""
 
@@ -58,6 +62,7 @@ class Influx2(ThreadingHTTPServer):
     def __init__(self, behind: str = "") -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.behind = behind
+        self.number = next(_stand_ins)
         self.version = "v2.9.1"
         self.buckets: dict[str, str] = {}
         self.mappings: list[dict[str, object]] = []
@@ -82,8 +87,8 @@ class Influx2(ThreadingHTTPServer):
         return self.buckets[name]
 
     def kept_in(self, bucket: str) -> str:
-        """The database of the real server; other stand-ins use it too."""
-        return f"{self.server_address[1]} {bucket}"
+        """The database of the real server; other stand-ins use it too, and may get this one's port later."""
+        return f"{self.number} {bucket}"
 
     def mapped(self, database: str) -> list[dict[str, object]]:
         found = [m for m in self.mappings if m["database"] == database]
