@@ -32,6 +32,7 @@ def today_curve(data: ViewData, alerts: Sequence[AlertRecord], events: Sequence[
         "title": Text(zh="今日功率", en="Power today").say(data.language),
         "note": shown.note.say(data.language),
         "unit": shown.unit,
+        "start": start.timestamp(),
         "labels": [t.astimezone(data.park.zone).strftime("%H:%M") for t in starts],
         "now": (data.now - start) / SLOT,
         "series": [

@@ -22,7 +22,6 @@ const PATIENCE_MS = 10_000;
 const at = (id) => document.getElementById(id);
 let state = read();
 let meta = null;
-let overview = null;
 let timer = null;
 let asking = null;
 let drawn = ""; // what stands in #view: its address
@@ -156,7 +155,6 @@ async function first(own) {
   const view = await loadOverview(spoken(), own.signal);
   if (asking !== own) return true;
   if (!view) return false;
-  overview = view;
   known(view.meta);
   at("content").hidden = meta.empty;
   at("view").hidden = true;
@@ -256,11 +254,7 @@ shortcuts({
   w: () => change({ wall: true }),
   "?": keyHelp,
 });
-onTheme(() => {
-  words();
-  forget("today"); // Plotly cannot follow CSS
-  if (overview && state.view === "overview" && !meta.empty) drawOverview(overview);
-});
+onTheme(words);
 at("theme").addEventListener("click", turn);
 at("help").addEventListener("click", keyHelp);
 document.addEventListener("click", follow);

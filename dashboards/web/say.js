@@ -68,6 +68,9 @@ const WORDS = {
     stoppedAt: (when) => `停在 ${when}`,
     now: "现在",
     gap: "少发部分",
+    wholeDay: "显示全天",
+    alertMark: "告警",
+    eventMark: "数据事件",
     alerts: "需要处理",
     alertsNote: "未恢复的告警，最新的在前",
     noAlerts: "没有未恢复的告警。",
@@ -107,7 +110,6 @@ const WORDS = {
     ],
     share: (text) => `实测 ${text}`,
     peak: "最高",
-    noCurve: "曲线组件未能载入；其余内容不受影响。",
     corrections: "历史更正",
     correctionsNote: "原始读数不变；更正另行记录，可撤销，相关数值随之重算",
     noCorrections: "没有更正。",
@@ -190,6 +192,9 @@ const WORDS = {
     stoppedAt: (when) => `stopped ${when}`,
     now: "now",
     gap: "shortfall",
+    wholeDay: "Whole day",
+    alertMark: "alert",
+    eventMark: "data event",
     alerts: "What needs a person",
     alertsNote: "Open alerts, newest first",
     noAlerts: "No open alerts.",
@@ -229,7 +234,6 @@ const WORDS = {
     ],
     share: (text) => `${text} measured`,
     peak: "peak",
-    noCurve: "The curve could not be loaded; everything else is unaffected.",
     corrections: "Corrections",
     correctionsNote: "Readings stay as they are; a correction is recorded beside them, can be undone, and figures follow",
     noCorrections: "Nothing was corrected.",
@@ -271,14 +275,6 @@ export function percent(share, digits = 0) {
   const scale = 10 ** digits;
   const shown = Math.floor(100 * share * scale + 1e-6) / scale;
   return `${shown >= 100 ? shown : shown.toFixed(digits)} %`;
-}
-
-/** Write kW with three significant figures. */
-export function kilowatts(kw) {
-  if (kw === null || kw === undefined) return "–";
-  const size = Math.abs(kw);
-  const text = kw.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
-  return `${text.replace("-", "−")} kW`;
 }
 
 const MWH_FROM = 10_000;

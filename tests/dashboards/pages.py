@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib import resources
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,12 +18,10 @@ from core.errors import Rejected
 from core.text import Language
 from core.words import AlertWords
 from dashboards.views import Compare, Filters, Question, dashboard_view, meta, overview
+from service.security import HEADERS
 
 WEB = Path(__file__).parents[2] / "dashboards" / "web"
-POLICY = (
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-)
+POLICY = HEADERS["Content-Security-Policy"]
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -89,8 +86,6 @@ class Site:
         parts = urlsplit(address)
         if parts.path == "/":
             return 200, TYPES[".html"], (WEB / "index.html").read_bytes()
-        if parts.path == "/static/vendor/plotly.min.js":
-            return 200, TYPES[".js"], resources.files("plotly").joinpath("package_data/plotly.min.js").read_bytes()
         if parts.path.startswith("/static/"):
             file = WEB / parts.path.removeprefix("/static/")
             return 200, TYPES[file.suffix], file.read_bytes()

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 
 def _drawn(page: Page) -> None:
-    page.wait_for_selector("#today .main-svg")
+    page.wait_for_selector("#today .plot svg")
     page.wait_for_selector("#power .flow svg")
 
 
@@ -63,13 +63,97 @@ def test_missing_slots_are_holes_in_every_line(visit, site, answer):
     site.answer = answer
     page = visit()
     _drawn(page)
+    hole = page.locator("#today .hole")
+    expect(hole).to_have_count(1)
+    left, width = (float(hole.get_attribute(name)) for name in ("x", "width"))
     crossing = page.evaluate(
-        """() => document.querySelector('.chart').data
-            .filter((t) => t.mode === 'lines' && t.line.dash === 'solid')
-            .map((t) => t.x.filter((x, i) => x > 12 && x < 17 && t.y[i] !== null).length)"""
+        """([from, to]) => [...document.querySelectorAll('#today .line:not(.dashed, .light)')].map((line) => {
+            const points = Array.from({ length: 400 }, (_, i) => line.getPointAtLength(i / 399 * line.getTotalLength()).x);
+            return points.filter((x) => x > from + 1 && x < to - 1).length;
+        })""",
+        [left, left + width],
     )
     assert crossing == [0, 0, 0, 0]
-    assert page.locator("#today path[style*='pattern'], #today pattern").count() > 0
+    assert hole.get_attribute("fill").startswith("url(#hatch-")
+
+
+def test_the_keyboard_reads_todays_curve(visit, site, answer):
+    site.answer = answer
+    page = visit()
+    _drawn(page)
+    page.locator("#today .plot").focus()
+    page.keyboard.press("End")
+    at = page.locator("#today .at")
+    expect(at).to_have_text("13:45–14:00")
+    assert page.locator("#today .entry").all_inner_texts() == [
+        "Consumption\n187 kW", "PV actual\n411 kW", "PV expected\n441 kW", "Grid import\n0 kW", "Grid export\n224 kW",
+    ]  # fmt: skip
+    expect(page.locator("#today [aria-live]")).to_have_text(
+        "13:45–14:00: Consumption 187 kW; PV actual 411 kW; PV expected 441 kW; Grid import 0 kW; Grid export 224 kW"
+    )
+    for _ in range(40):
+        page.keyboard.press("ArrowLeft")
+    expect(at).to_have_text("03:45–04:00")
+    expect(page.locator("#today .entry b").first).to_have_text("missing")
+    page.keyboard.press("Escape")
+    expect(at).to_have_text("")
+
+
+def test_a_part_of_today_can_be_looked_at_closely_and_stays_so_when_new_data_come(visit, site, answer, now):
+    site.answer = answer
+    page = visit()
+    _drawn(page)
+    box = page.locator("#today .plot").bounding_box()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 60, steps=4)
+    page.mouse.up()
+    back = page.get_by_role("button", name="Whole day")
+    expect(back).to_be_visible()
+    ticks = page.locator("#today .plot text.tick").all_inner_texts()
+    page.mouse.move(0, 0)
+    page.evaluate("document.activeElement.blur()")
+    site.answer = lambda language: answer(language, now=now.replace(minute=21))
+    page.evaluate("document.querySelector('#today .plot').dataset.old = 'yes'")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("#today .plot[data-old]")).to_have_count(0)
+    page.wait_for_selector("#today .plot svg")
+    assert page.locator("#today .plot text.tick").all_inner_texts() == ticks
+    back.click()
+    expect(back).to_have_count(0)
+    expect(page.locator("#today .plot")).to_be_focused()
+
+
+def test_nothing_is_drawn_anew_under_a_pointer_that_reads(visit, site, answer, now):
+    site.answer = answer
+    page = visit()
+    _drawn(page)
+    page.locator("#today .plot").hover()
+    page.evaluate("document.querySelector('#today .plot').dataset.old = 'yes'")
+    site.answer = lambda language: answer(language, now=now.replace(minute=21))
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("#clock")).to_have_text("2026-11-21 14:21")
+    expect(page.locator("#today .plot[data-old]")).to_have_count(1)
+
+
+def test_todays_curve_is_a_table_too_and_says_what_its_marks_are(visit, site, answer):
+    site.answer = answer
+    page = visit("zh", theme="dark")
+    _drawn(page)
+    page.locator("#today summary").click()
+    expect(page.locator("#today tbody tr")).to_have_count(56)
+    assert page.locator("#today thead th").all_inner_texts() == [
+        "时刻", "用电 kW", "光伏实发 kW", "光伏应发 kW", "购电 kW", "上网 kW",
+    ]  # fmt: skip
+    newest = page.locator("#today tbody tr").first.locator("th, td").all_inner_texts()
+    assert newest == ["11/21 13:45", "186.583", "410.896", "441.308", "0", "224.314"]
+    assert page.locator("#today .sign.alert title").all_text_contents() == ["智慧灯杆电表失联"]
+    page.locator("#today .plot").focus()
+    for key in ("End", *["ArrowLeft"] * 43):
+        page.keyboard.press(key)
+    expect(page.locator("#today .at")).to_have_text("03:00–03:15")
+    told = "并网点：数据中断 1.25 小时；期间电量 24.6 kWh 为实测总量，按时间分摊 (2026-11-21 03:00 – 2026-11-21 04:00)"
+    expect(page.locator("#today .marked")).to_have_text(told)
 
 
 def test_names_are_text_and_never_markup(visit, site, answer, lakeside, state):

@@ -53,7 +53,7 @@ def test_numbers_of_a_month_and_what_they_are_compared_with(visit):
 
 def test_the_address_holds_the_view_and_back_works(visit):
     page = visit()
-    page.wait_for_selector("#today .main-svg")
+    page.wait_for_selector("#today .plot svg")
     page.locator("#views a[data-view=pv]").click()
     _drawn(page, "pv")
     assert page.evaluate("document.activeElement.id") == "view-title"
@@ -109,7 +109,7 @@ def test_the_keyboard_alone_reads_and_zooms(visit):
 
 def test_shortcuts_and_their_list(visit):
     page = visit()
-    page.wait_for_selector("#today .main-svg")
+    page.wait_for_selector("#today .plot svg")
     page.keyboard.press("3")
     _drawn(page, "pv")
     page.keyboard.press("t")
@@ -124,7 +124,7 @@ def test_shortcuts_and_their_list(visit):
 
 def test_every_number_leads_to_what_it_is_made_of(visit):
     page = visit()
-    page.wait_for_selector("#today .main-svg")
+    page.wait_for_selector("#today .plot svg")
     page.locator("#arrays a", has_text="Car park 2").click()
     _drawn(page, "pv")
     expect(page.locator("#view-title")).to_have_text("PV · Car park 2")
@@ -184,7 +184,7 @@ def test_a_stopped_service_keeps_what_stands_and_says_so(visit, site):
 
 def test_an_address_that_makes_no_sense_shows_something_sensible(visit):
     page = visit(address="view=nonsense&from=2026-13-99&to=x&compare=never&every=-5&range=ever")
-    page.wait_for_selector("#today .main-svg")
+    page.wait_for_selector("#today .plot svg")
     expect(page.locator("#views a[aria-current=page]")).to_have_attribute("data-view", "overview")
 
 
@@ -206,7 +206,7 @@ def test_the_wall_turns_and_ends_at_a_key(visit):
 
 def test_the_bar_fits_a_thumb(visit):
     page = visit("en", 360)
-    page.wait_for_selector("#today .main-svg")
+    page.wait_for_selector("#today .plot svg")
     places = [
         page.locator(f"#views a[data-view={v}]").bounding_box() for v in ("overview", "pv", "buildings", "alerts")
     ]
@@ -218,7 +218,11 @@ def test_the_bar_fits_a_thumb(visit):
     expect(page.locator("#more")).to_have_text("Carbon")
 
 
-def test_the_first_paint_waits_for_no_chart_library(visit, site):
+def test_a_view_brings_only_its_own_and_all_of_it_is_light(visit, site):
     page = visit(address="view=pv")
     _drawn(page, "pv")
-    assert not any("plotly" in path for path in site.asked)
+    scripts = [path for path in site.asked if path.endswith(".js")]
+    assert "/static/view-pv.js" in scripts
+    assert "/static/view-alerts.js" not in scripts
+    weight = "performance.getEntriesByType('resource').filter((e) => e.initiatorType !== 'fetch')"
+    assert page.evaluate(f"{weight}.reduce((sum, e) => sum + e.decodedBodySize, 0)") < 250_000
