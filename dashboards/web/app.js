@@ -9,11 +9,12 @@ import { keyHelp, shortcuts } from "./keys.js";
 import { listen } from "./live.js";
 import { drawOverview, forget, loadOverview } from "./overview.js";
 import { rangeBar } from "./range.js";
+import { learnRights } from "./rights.js";
 import { say, speak, spoken } from "./say.js";
 import { chosen, onTheme, paint, turn } from "./theme.js";
 import { setClock } from "./times.js";
 import { moduleOf, VIEWS } from "./views.js";
-import { wall } from "./wall.js";
+import { settle, wall } from "./wall.js";
 
 const EVERY_MS = 15_000;
 const CLOCK_MS = 30_000;
@@ -32,7 +33,7 @@ let given = ""; // and what it was drawn from
 /** Change some of the state: a new address, a new view. `quietly` leaves no step to go back to. */
 function change(parts, quietly = false) {
   const moved = parts.view && parts.view !== state.view;
-  state = { ...state, ...parts };
+  state = { ...state, swapped: false, ...parts };
   const address = write(state);
   if (address !== location.pathname + location.search) history[quietly ? "replaceState" : "pushState"](null, "", address);
   show({ focus: moved && !quietly });
@@ -95,7 +96,10 @@ async function show({ focus = false } = {}) {
     at("view-title").focus({ preventScroll: true });
     scrollTo(0, 0);
   }
-  wall(state, { change });
+  if (wall(state, { change })) {
+    forget(); // links lead nowhere on a wall, and somewhere else again afterwards
+    drawn = "";
+  }
   await ask();
 }
 
@@ -112,6 +116,7 @@ function range(ranged = state.view !== "overview" && !["reports", "corrections"]
   const kept = has && (has.id ? `#${has.id}` : `[data-preset="${has.dataset.preset}"]`);
   bar.replaceChildren(...(ranged ? rangeBar(state, meta, change).filter(Boolean) : []));
   if (kept) bar.querySelector(kept)?.focus();
+  at("swapped").textContent = ranged && state.swapped ? say("swapped")(state.from, state.to) : "";
 }
 
 function known(news) {
@@ -161,6 +166,7 @@ async function first(own) {
   range(false);
   at("compared").hidden = true;
   if (!meta.empty) drawOverview(view);
+  settle();
   return true;
 }
 
@@ -204,6 +210,7 @@ function draw(view, data, asked) {
   at("view").replaceChildren(...view.draw(data, context));
   [...at("view").querySelectorAll("details")].forEach((d, i) => opened[i] && (d.open = true));
   [drawn, given] = [key, text];
+  settle();
 }
 
 /** Whether a form of the view is being filled in, a plot read, or a dialog open. */
@@ -269,4 +276,5 @@ addEventListener("popstate", () => {
   show({ focus: before !== state.view });
 });
 speak(language());
+learnRights();
 show().then(() => listen(ask));

@@ -2,7 +2,7 @@
 // The pointer or the arrow keys read values off; dragging, or Shift with the arrows, chooses a range to zoom into.
 
 import { fluid, h, picture, rem, s } from "./dom.js";
-import { amount } from "./say.js";
+import { amount, minus } from "./say.js";
 import { dayOf, ticks, when } from "./times.js";
 
 const LIGHT = 0.05; // more of a value than this filled: drawn as an estimate
@@ -90,11 +90,11 @@ function grid(scale, look, place, unit) {
 }
 
 function tickText(value, unit, step) {
-  if (unit === "1") return `${Math.round(value * 1000) / 10}%`;
+  if (unit === "1") return minus(`${Math.round(value * 1000) / 10}%`);
   const digits = step >= 1 || value === 0 ? 0 : Math.min(3, Math.ceil(-Math.log10(step)));
   const big = unit === "kWh" && Math.abs(value) >= 10_000;
   const text = big ? `${+(value / 1000).toFixed(1)}M` : step >= 1 && step % 1 ? String(value) : value.toLocaleString("en", { maximumFractionDigits: Math.max(digits, step % 1 ? 1 : 0) });
-  return text.replace("-", "−");
+  return minus(text);
 }
 
 function times(axis, look, place, unit) {
@@ -131,7 +131,7 @@ function shortfall(below, place) {
     if (want === null || got === null || got === undefined || got >= want) return;
     d += `M${r(place.x(i))} ${r(place.y(want))}H${r(place.x(i + 1))}V${r(place.y(got))}H${r(place.x(i))}z`;
   });
-  return d ? s("path", { d, fill: `var(--${below.colour})`, class: "below" }) : null;
+  return d ? s("path", { d, fill: `var(--${below.colour})`, class: "shortfall" }) : null;
 }
 
 /** Where now is; the unit stands beside it, over the axis. */

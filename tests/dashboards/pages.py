@@ -37,6 +37,7 @@ class Site:
         self.answer: Callable[[str], dict] | None = None
         self.view: Callable[[str, dict[str, str]], dict] | None = None
         self.meta: Callable[[str], dict] | None = None
+        self.role = "operator"  # as on the service's own machine
         self.asked: list[str] = []
         self.changes = 0  # what /live tells
         self.streams = 0
@@ -101,6 +102,8 @@ class Site:
     def told(self, path: str, asked: dict[str, str]) -> dict | None:
         if path == "/api/v1/overview" and self.answer:
             return self.answer(asked["lang"])
+        if path == "/api/v1/me":
+            return {"name": None, "role": self.role, "how": "open", "zone": "Asia/Shanghai"}
         if path == "/api/v1/meta" and self.meta:
             return self.meta(asked["lang"])
         if path.startswith("/api/v1/views/") and self.view:

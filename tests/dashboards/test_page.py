@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -249,3 +252,58 @@ def test_sections_stand_in_reading_order_and_every_picture_has_words(visit, site
     silent = "[...document.querySelectorAll('[role=img]')].filter((e) => !e.getAttribute('aria-label')).length"
     assert page.evaluate(silent) == 0
     assert page.locator("[role=img]").count() > 20
+
+
+@pytest.mark.parametrize(("role", "shown"), [("viewer", 0), ("operator", 1), ("admin", 1)])
+def test_who_may_only_look_is_offered_nothing_else(visit, site, answer, role: str, shown: int):
+    site.answer, site.role = answer, role
+    page = visit()
+    _drawn(page)
+    page.wait_for_selector(f"html[data-role={role}]")
+    expect(page.get_by_role("button", name="Correct…")).to_have_count(shown)
+
+
+def test_of_many_open_alerts_the_page_shows_some_counts_all_and_leads_to_the_rest(visit, site, answer, state):
+    one = next(alert for alert in state.open if alert.rule == "meter_stale")
+    state.open = [
+        *(replace(one, fingerprint=f"f-{n}", entity=f"meter-{n}", severity="info") for n in range(486)),
+        replace(one, fingerprint="worst", severity="critical", active_at=one.active_at - timedelta(hours=9)),
+    ]
+    site.answer = answer
+    page = visit()
+    _drawn(page)
+    expect(page.locator("#alerts .note").first).to_have_text("The 12 most urgent of 487 open alerts, newest first")
+    expect(page.locator("#alerts li")).to_have_count(12)
+    expect(page.locator("#alerts li").last.locator(".word")).to_have_text("critical")
+    more = page.locator("#alerts").get_by_role("link", name="and 475 more, less severe, older or attended to")
+    assert more.get_attribute("href").endswith("/?view=alerts&lang=en")
+    expect(page.locator(".number[data-leads=alerts] strong")).to_have_text("487")
+    assert len(json.dumps(answer("en"))) < 60_000
+
+
+def test_what_an_alert_costs_has_a_heading(visit, site, answer):
+    site.answer = answer
+    page = visit("zh")
+    _drawn(page)
+    expect(page.locator("#alerts .stake dt")).to_have_text("损失电量")
+    expect(page.locator("#alerts .stake dt")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1280, 720), (3840, 2160), (1080, 1920), (1024, 768)])
+def test_a_wall_shows_whole_things_and_leads_nowhere(visit, site, answer, width: int, height: int):
+    site.answer = answer
+    page = visit("en", address="wall=1&every=3600")
+    page.set_viewport_size({"width": width, "height": height})
+    _drawn(page)
+    page.wait_for_function("document.getElementById('content').style.zoom !== ''")
+    page.wait_for_timeout(300)
+    cut = """[...document.querySelectorAll('#content > section, #alerts li, #today .plot')].filter((e) => e.getClientRects().length
+        && e.getBoundingClientRect().bottom > innerHeight + 0.5).map((e) => e.id || e.className)"""
+    assert page.evaluate(cut) == []
+    assert page.locator("main a[href]").count() == 0
+    assert page.locator("main button:visible, .head a:visible").count() == 0
+    expect(page.locator("#numbers")).to_be_visible()
+    page.keyboard.press("x")
+    expect(page.locator("#month")).to_be_visible()
+    expect(page.locator("#alerts .head a")).to_have_attribute("href", re.compile("view=alerts"))
+    assert page.evaluate("document.getElementById('content').style.zoom") == ""

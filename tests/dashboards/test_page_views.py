@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from dashboards.views.figures import write
+
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("views")]
 
 OWN = ("energy", "pv", "buildings", "carbon")
@@ -226,3 +228,46 @@ def test_a_view_brings_only_its_own_and_all_of_it_is_light(visit, site):
     assert "/static/view-alerts.js" not in scripts
     weight = "performance.getEntriesByType('resource').filter((e) => e.initiatorType !== 'fetch')"
     assert page.evaluate(f"{weight}.reduce((sum, e) => sum + e.decodedBodySize, 0)") < 250_000
+
+
+@pytest.mark.parametrize("view", OWN)
+def test_the_wall_shows_every_view_whole(visit, view: str):
+    page = visit(width=1920, address=f"view={view}&wall=1&every=3600")
+    _drawn(page, view)
+    page.wait_for_function("document.getElementById('view').style.zoom !== ''")
+    page.wait_for_timeout(300)
+    over = "[...document.querySelectorAll('#view > *')].filter((e) => e.getBoundingClientRect().bottom > innerHeight + 0.5).length"
+    assert page.evaluate(over) == 0
+    assert page.locator("#view > :visible").count() >= 2
+    assert page.locator("main a[href]").count() == 0
+
+
+def test_days_the_wrong_way_round_are_turned_and_the_page_says_so(visit):
+    page = visit(address="view=pv&from=2026-11-08&to=2026-11-02")
+    _drawn(page, "pv")
+    told = page.locator("#swapped")
+    expect(told).to_have_text(
+        "The last day was before the first: they are swapped, and 2026-11-02 to 2026-11-08 is shown."
+    )
+    expect(page.locator("#from")).to_have_value("2026-11-02")
+    expect(page.locator("#to")).to_have_value("2026-11-08")
+    page.locator("#from").fill("2026-11-12")
+    expect(page.locator("#to")).to_have_value("2026-11-12")
+    expect(page.locator("#from")).to_have_value("2026-11-08")
+    expect(told).to_contain_text("2026-11-08 to 2026-11-12")
+    assert "from=2026-11-08&to=2026-11-12" in page.url
+    page.locator("[data-preset='7d']").click()
+    expect(told).to_be_empty()
+
+
+@pytest.mark.parametrize(
+    ("written", "value", "unit"),
+    [("0 kWh", -0.0004, "kWh"), ("−0.02 kWh", -0.016, "kWh"), ("0.02 kWh", 0.0160, "kWh"), ("1.23 kWh", 1.2345, "kWh"),
+     ("0 kg CO₂", -0.001, "kgCO2"), ("0 kW", -0.01, "kW"), ("0.07 kW", 0.0712, "kW"), ("−12.3 MWh", -12345, "kWh")],
+)  # fmt: skip
+def test_small_amounts_are_written_as_the_service_writes_them(visit, written: str, value: float, unit: str):
+    page = visit(address="view=pv")
+    _drawn(page, "pv")
+    ours = page.evaluate("async ([v, u]) => (await import('/static/say.js')).amount(v, u)", [value, unit])
+    assert (ours, write(value, unit)) == (written, written)
+    assert page.evaluate("async () => (await import('/static/say.js')).exact(-0.0004, 'kWh')") == "0"
