@@ -121,6 +121,7 @@ function range(ranged = state.view !== "overview" && !["reports", "corrections"]
 
 function known(news) {
   meta = { ...meta, ...news };
+  if (!document.documentElement.dataset.role) learnRights(); // nobody answered when the page began
   paint(meta.colours);
   setClock(meta.zone, language());
   clockFace(meta);
@@ -276,5 +277,4 @@ addEventListener("popstate", () => {
   show({ focus: before !== state.view });
 });
 speak(language());
-learnRights();
 show().then(() => listen(ask));
