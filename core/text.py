@@ -37,23 +37,33 @@ class Text(BaseModel):
 
 MWH_FROM_KWH = 10_000  # from here on energies are written in MWh
 MINUS = "\N{MINUS SIGN}"  # a hyphen breaks lines and is read as a dash
+KWH_DECIMALS = 2  # a page that shows 0.0160 kWh claims to know better than its meters
 MISSING = "–"  # how a missing number is written everywhere; never "0"
 
 
 def signed(number: str) -> str:
-    """Return a number that was written by Python as people write it: with a real minus sign."""
-    return number.replace("-", MINUS, 1) if number.startswith("-") else number
+    """Return a number that was written by Python as people write it: with a real minus sign, and none before a zero."""
+    if not number.startswith("-"):
+        return number
+    return number[1:] if is_zero(number) else number.replace("-", MINUS, 1)
 
 
-def significant(value: float, digits: int = 3) -> str:
-    """Write a number with `digits` significant figures, no exponent, thousands grouped."""
+def is_zero(number: str) -> bool:
+    """Whether a written number says zero, whatever it was before it was rounded."""
+    return not any(c in "123456789" for c in number)
+
+
+def significant(value: float, digits: int = 3, decimals: int | None = None) -> str:
+    """Write a number with `digits` significant figures but at most `decimals` places, no exponent, thousands grouped."""
     if not math.isfinite(value):
         return MISSING
     if value == 0:
         return "0"
-    decimals = digits - 1 - math.floor(math.log10(abs(value)))
-    rounded = round(value, decimals)
-    return signed(f"{rounded:,.{max(0, decimals)}f}")
+    places = digits - 1 - math.floor(math.log10(abs(value)))
+    if decimals is not None:
+        places = min(places, decimals)
+    rounded = round(value, places)
+    return signed(f"{rounded:,.{max(0, places)}f}") if rounded else "0"
 
 
 def energy(kwh: float, digits: int = 3) -> str:
@@ -62,7 +72,7 @@ def energy(kwh: float, digits: int = 3) -> str:
         return MISSING
     if abs(kwh) >= MWH_FROM_KWH:
         return f"{significant(kwh / 1000, digits)} MWh"
-    return f"{significant(kwh, digits)} kWh"
+    return f"{significant(kwh, digits, KWH_DECIMALS)} kWh"
 
 
 def percent(ratio: float, decimals: int = 1) -> str:

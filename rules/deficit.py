@@ -62,10 +62,11 @@ class Deficit(Watch):
         planned = _against_plan(plan.value, net.value)
         causes = self._causes(facts, moment.day, plan.value - net.value)
         own_kwh = plan.value - net.value - causes.get("weather_kwh", 0.0)
+        warned = own_kwh > margin_kwh  # not so without a plan, where it is NaN
         return Observation(
             active=True,
             value=net.value,
-            severity="warning" if own_kwh > margin_kwh else "info",  # NaN without a plan: information
+            severity="warning" if warned else "info",
             since=day_bounds(moment.day, zone)[0],
             params={
                 "day": moment.day.isoformat(),
@@ -76,6 +77,7 @@ class Deficit(Watch):
                 **planned,
                 **dict.fromkeys(("weather_kwh", "pv_kwh", "use_kwh"), ""),
                 **causes,
+                **_why(own_kwh, margin_kwh, warned=warned, weather_known=bool(causes)),
                 "first_day": first.isoformat(),
                 "to_day": moment.day.isoformat() if moment.day > first else "",
                 "total_kwh": -math.fsum(self._balances(facts, first, moment.day)),
@@ -126,6 +128,18 @@ def _against_plan(plan_kwh: float, net_kwh: float) -> dict[str, float | str]:
     if not math.isfinite(plan_kwh):
         return {"plan_kwh": "", "beyond_kwh": ""}
     return {"plan_kwh": plan_kwh, "beyond_kwh": plan_kwh - net_kwh}
+
+
+def _why(own_kwh: float, margin_kwh: float, *, warned: bool, weather_known: bool) -> dict[str, float | str]:
+    """Return what its words say of the severity: one of four names holds the margin, the others are empty."""
+    none: dict[str, float | str] = dict.fromkeys(
+        ("own_kwh", "own_margin_kwh", "excused_margin_kwh", "unknown_margin_kwh", "unplanned_margin_kwh"), ""
+    )
+    if not math.isfinite(own_kwh):
+        return none | {"unplanned_margin_kwh": margin_kwh}
+    if not weather_known:
+        return none | {"unknown_margin_kwh": margin_kwh}
+    return none | {"own_kwh": own_kwh, "own_margin_kwh" if warned else "excused_margin_kwh": margin_kwh}
 
 
 def _known(name: str, value: float) -> dict[str, float | str]:

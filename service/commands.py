@@ -30,11 +30,13 @@ from reports import monthly
 from reports.pdf import check_names
 from rules.library_file import load_rules
 from service import address, quarantine
+from service.access import managing
 from service.demo import launch
 from service.demo import simulate as simulation
 from service.http.reports import parse_month
 from service.progress import bar
 from service.runner import catch_up, opened
+from store.access import AccessTables
 from store.state import SqliteState
 
 T = TypeVar("T")
@@ -66,7 +68,7 @@ def check(path: Path) -> int:
         lines.append(f"  carbon     {factor.id} {factor.value:g} {factor.unit} ({factor.source})")
     now = SystemClock().now()
     lines += [f"  note       {p.id} has no device now" for p in park.points if p.device_at(now) is None]
-    lines += [f"  note       {words}" for words in _secrets_missing(park)]
+    lines += [f"  note       {words}" for words in (*_secrets_missing(park), *_users_missing(path, park))]
     if shards:
         lines += [
             f"  note       no shard receives all of {topic}: a new meter there goes unnoticed"
@@ -81,6 +83,25 @@ def check(path: Path) -> int:
     ]
     print("\n".join(lines))
     return 0
+
+
+def _users_missing(path: Path, park: Park) -> list[str]:
+    """Say that the page will not start, where it is to be seen from other machines and nobody can sign in."""
+    if not managing.needed(park) or _has_users(park):
+        return []
+    file = park.http.admin_password_file
+    if file:
+        return [] if file.is_file() else [f"http: there is no file {file}"]
+    closed = f"http.listen {park.http.listen} lets other machines in, and there are no users here"
+    return [f"{closed}: `run` and `serve` do not start before `parkwatt user {path} add NAME --role admin`"]
+
+
+def _has_users(park: Park) -> bool:
+    if not park.state.exists():
+        return False
+    with contextlib.suppress(ConfigError, Retryable), contextlib.closing(AccessTables(park.state)) as people:
+        return people.anyone()
+    return False
 
 
 def _secrets_missing(park: Park) -> list[str]:

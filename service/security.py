@@ -13,9 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 HEADERS = {
-    # Plotly sets style attributes and draws images it made itself; nothing may come from elsewhere.
-    "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    # Nothing may come from elsewhere, and neither scripts nor styles may stand in markup.
+    "Content-Security-Policy": "default-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'self'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     # Not no-referrer: with it a browser sends the form of the login page without an Origin.

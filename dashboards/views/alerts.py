@@ -24,6 +24,16 @@ SEVERITY_WORDS = {
     "warning": Text(zh="警告", en="warning"),
     "info": Text(zh="提示", en="info"),
 }
+_RANK = {severity: rank for rank, severity in enumerate(SEVERITY_WORDS)}
+SHOWN = 12  # of many open alerts; the alerts view has them all
+
+# What the energy an alert speaks of is, by the parameter that holds it; the first that is there counts.
+STAKES = {
+    "lost_kwh": Text(zh="损失电量", en="lost"),
+    "beyond_kwh": Text(zh="比计划差", en="worse than plan"),
+    "deficit_kwh": Text(zh="距净零差", en="short of net zero"),
+    "energy_kwh": Text(zh="电量", en="energy"),
+}
 
 
 @dataclass(frozen=True)
@@ -42,18 +52,39 @@ class Glance:
 
 def open_alerts(
     data: ViewData, alerts: Sequence[AlertRecord], say: AlertSpeaker, found: Mapping[Life, Handled] | None = None
-) -> list[Json]:
-    """Return firing alerts, newest cause first, with who takes care of them."""
-    firing = sorted((a for a in alerts if a.state == "firing"), key=lambda a: a.active_at, reverse=True)
+) -> Json:
+    """Return firing alerts, newest cause first, with who takes care of them; of many, those nobody has and the worst."""
+    firing = [a for a in alerts if a.state == "firing"]
+    standing = {id(a): of(a, found or {}) for a in firing}
+
+    def urgency(alert: AlertRecord) -> tuple[bool, int, float]:
+        held = standing[id(alert)]
+        attended = held.acknowledged is not None or held.silence is not None
+        return attended, _RANK.get(alert.severity, len(_RANK)), -alert.active_at.timestamp()
+
+    shown = sorted(sorted(firing, key=urgency)[:SHOWN], key=lambda a: a.active_at, reverse=True)
     glance = Glance(data.park, data.language, data.now)
-    return [alert_view(glance, a, say, of(a, found or {})) for a in firing]
+    return {
+        "open": len(firing),
+        "items": [alert_view(glance, a, say, standing[id(a)]) for a in shown],
+        **_more(len(firing) - len(shown), data.language),
+    }
+
+
+def _more(count: int, language: Language) -> Json:
+    text = Text(
+        zh=f"另有 {count:,} 条未恢复的告警，级别较低、较早或已有人处理",
+        en=f"and {count:,} more, less severe, older or attended to",
+    )
+    return {"more": count, "more_text": text.say(language) if count else None}
 
 
 def alert_view(glance: Glance, alert: AlertRecord, say: AlertSpeaker, standing: Handled = UNTOUCHED) -> Json:
     """Return one alert in words."""
     spoken = say(alert, glance.language)
     since = alert.active_at.astimezone(glance.park.zone)
-    kwh = energy_at_stake(alert.params or {})
+    stake = _stake(alert.params or {})
+    name, kwh = stake or (None, None)
     severity = SEVERITY_WORDS.get(alert.severity, Text(zh=alert.severity, en=alert.severity))
     return {
         "fingerprint": alert.fingerprint,
@@ -69,6 +100,7 @@ def alert_view(glance: Glance, alert: AlertRecord, say: AlertSpeaker, standing: 
         "since_text": words.when_text(since, glance.day, glance.language),
         "age_text": words.age_text(glance.now - alert.active_at, glance.language),
         "kwh": words.number_or_none(kwh),
+        "kwh_name": STAKES[name].say(glance.language) if name else None,
         "kwh_text": words.energy_text(kwh) if kwh is not None else None,
         "money_text": _money(alert.params or {}),
         "handled_text": _handled(glance, standing),
@@ -97,10 +129,15 @@ def _handled(glance: Glance, standing: Handled) -> list[str]:
 
 def energy_at_stake(params: Mapping[str, float | str]) -> float | None:
     """Return the kWh an alert speaks of: what was lost or is missing, where its rule says so."""
-    for name in ("lost_kwh", "beyond_kwh", "deficit_kwh", "energy_kwh"):
+    found = _stake(params)
+    return found[1] if found else None
+
+
+def _stake(params: Mapping[str, float | str]) -> tuple[str, float] | None:
+    for name in STAKES:
         value = params.get(name)
         if isinstance(value, int | float):
-            return float(value)
+            return name, float(value)
     return None
 
 

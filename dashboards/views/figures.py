@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
-from core.text import MISSING, Language, significant
+from core.text import MISSING, Language, signed, significant
 from core.verdict import Tier, tier_of
 from dashboards.views import words
 
+DECIMALS = 3
 UNIT_WORDS = {"count": "", "level": ""}
 # Where more is better, and where less is. Of the others nobody can say.
 BETTER = {
@@ -34,7 +35,7 @@ def write(value: float, unit: str, quantity: str = "") -> str:
     if unit == "kW":
         return words.power_text(value)
     shown = UNIT_WORDS.get(unit, unit)
-    return f"{significant(value)} {shown}".rstrip()
+    return f"{significant(value, decimals=DECIMALS)} {shown}".rstrip()
 
 
 def change(value: float, unit: str, language: Language) -> str:
@@ -42,7 +43,7 @@ def change(value: float, unit: str, language: Language) -> str:
     if unit == "1":
         return words.points_text(value, language)
     text = write(abs(value), unit)
-    return f"+{text}" if value > 0 else words.minus(f"-{text}") if value < 0 else text
+    return words.with_sign(value, text) if value >= 0 else signed(f"-{text}")
 
 
 def judged(value: float, green: float, yellow: float, *, lower_is_better: bool) -> Tier:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from core.park import Array, Point
 from core.quantities import Scope
-from core.text import MISSING, Language, Text, significant
+from core.text import MISSING, Language, Text, signed, significant
 from core.timebase import SLOT, SLOT_HOURS
 from core.verdict import TIER_WORDS, tier_of
 from dashboards.panels import panel
@@ -165,7 +165,7 @@ def _difference(ratio: float) -> str:
     if not math.isfinite(ratio):
         return MISSING
     percent = round(100 * (ratio - 1))
-    return words.minus(f"{percent:+d} %") if percent else "±0 %"
+    return signed(f"{percent:+d} %") if percent else "±0 %"
 
 
 def _hourly(slots: list[float]) -> list[float | None]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from core.quality import Event
 from core.quantities import Scope
 from core.store import AlertRecord
-from core.text import Text
+from core.text import Language, Text
 from core.timebase import SLOT, SLOT_HOURS, slot_index
 from core.words import AlertSpeaker, event_words
 from dashboards.panels import panel
@@ -18,6 +18,9 @@ from dashboards.views import words
 from dashboards.views.data import LATE_SLOTS, UNKNOWN, Row, ViewData
 
 Json: TypeAlias = "dict[str, object]"
+T = TypeVar("T")
+
+TOLD = 3  # of what happened in one slot; the rest is counted
 
 
 def today_curve(data: ViewData, alerts: Sequence[AlertRecord], events: Sequence[Event], say: AlertSpeaker) -> Json:
@@ -32,6 +35,7 @@ def today_curve(data: ViewData, alerts: Sequence[AlertRecord], events: Sequence[
         "title": Text(zh="今日功率", en="Power today").say(data.language),
         "note": shown.note.say(data.language),
         "unit": shown.unit,
+        "start": start.timestamp(),
         "labels": [t.astimezone(data.park.zone).strftime("%H:%M") for t in starts],
         "now": (data.now - start) / SLOT,
         "series": [
@@ -87,14 +91,35 @@ def _marks(data: ViewData, alerts: Sequence[AlertRecord], events: Sequence[Event
     def place(instant: datetime) -> float:
         return (instant - start) / SLOT
 
-    marks: list[Json] = [
-        {"at": place(a.active_at), "kind": "alert", "text": say(a, data.language).title}
-        for a in alerts
-        if a.state != "pending" and start <= a.active_at < end
-    ]
-    marks += [
-        {"at": place(e.start), "kind": "event", "text": event_words(e, data.park, data.language)}
-        for e in events
-        if start <= e.start < end
-    ]
+    def spoken(alert: AlertRecord) -> str:
+        return say(alert, data.language).title
+
+    def told(event: Event) -> str:
+        return event_words(event, data.park, data.language)
+
+    today = [a for a in alerts if a.state != "pending" and start <= a.active_at < end]
+    marks = _gathered("alert", today, lambda a: place(a.active_at), spoken, data.language)
+    marks += _gathered(
+        "event", [e for e in events if start <= e.start < end], lambda e: place(e.start), told, data.language
+    )
     return sorted(marks, key=lambda m: float(str(m["at"])))
+
+
+def _gathered(
+    kind: str, things: Sequence[T], place: Callable[[T], float], tell: Callable[[T], str], language: Language
+) -> list[Json]:
+    """Return one mark per slot, at its first thing: when hundreds of meters fall silent together, one says so."""
+    slots: dict[int, list[T]] = {}
+    for thing in sorted(things, key=place):
+        slots.setdefault(int(place(thing)), []).append(thing)
+    return [
+        {"at": place(found[0]), "kind": kind, "count": len(found), "text": _told(found, tell, language)}
+        for found in slots.values()
+    ]
+
+
+def _told(found: list[T], tell: Callable[[T], str], language: Language) -> str:
+    more = len(found) - TOLD
+    rest = Text(zh=f"另有 {more} 条", en=f"and {more} more").say(language)
+    separator = "；" if language is Language.ZH else "; "
+    return separator.join([*map(tell, found[:TOLD]), *([rest] if more > 0 else [])])

@@ -5,9 +5,21 @@ from __future__ import annotations
 import math
 from datetime import date, datetime, timedelta
 
-from core.text import MISSING, MONTHS_EN, Language, Text, day_name, energy, percent, significant
+from core.text import (
+    MISSING,
+    MONTHS_EN,
+    Language,
+    Text,
+    day_name,
+    energy,
+    is_zero,
+    percent,
+    significant,
+)
+from core.text import signed as with_minus
 
 TONNE_FROM_KG = 10_000
+DECIMALS = 2  # of kW and kg, where three figures would be finer
 
 
 def number_or_none(value: float | None) -> float | None:
@@ -15,20 +27,15 @@ def number_or_none(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def minus(text: str) -> str:
-    """Write a negative number with a real minus sign."""
-    return text.replace("-", "\N{MINUS SIGN}")
-
-
 def energy_text(kwh: float, *, signed: bool = False) -> str:
     """Write an energy with its unit."""
-    return _signed(kwh, energy(kwh)) if signed else minus(energy(kwh))
+    return with_sign(kwh, energy(kwh)) if signed else energy(kwh)
 
 
 def percent_text(ratio: float) -> str:
     """Write a ratio in percent, three figures."""
     whole = math.isfinite(ratio) and round(abs(ratio), 3) >= 1
-    return minus(percent(ratio, 0 if whole else 1))
+    return percent(ratio, 0 if whole else 1)
 
 
 def coverage_text(share: float) -> str:
@@ -40,7 +47,7 @@ def points_text(difference: float, language: Language) -> str:
     """Write the difference of two ratios in percentage points."""
     unit = "个百分点" if language is Language.ZH else "points"
     figure = f"{100 * difference:.1f}"
-    written = "±0" if float(figure) == 0 else _signed(difference, figure)
+    written = "±0" if is_zero(figure) else with_sign(difference, with_minus(figure))
     return f"{written} {unit}"
 
 
@@ -49,20 +56,20 @@ def carbon_text(kg: float, *, signed: bool = False) -> str:
     if not math.isfinite(kg):
         return MISSING
     heavy = abs(kg) >= TONNE_FROM_KG
-    text = f"{significant(kg / 1000)} t CO₂" if heavy else f"{significant(kg)} kg CO₂"
-    return _signed(kg, text) if signed else minus(text)
+    text = f"{significant(kg / 1000)} t CO₂" if heavy else f"{significant(kg, decimals=DECIMALS)} kg CO₂"
+    return with_sign(kg, text) if signed else text
 
 
 def power_text(kw: float | None) -> str:
     """Write a power with its unit."""
     if kw is None or not math.isfinite(kw):
         return MISSING
-    return minus(f"{significant(kw)} kW") if abs(kw) >= 0.05 else "0 kW"  # noqa: PLR2004 - 50 W is nothing here
+    return f"{significant(kw, decimals=DECIMALS)} kW" if abs(kw) >= 0.05 else "0 kW"  # noqa: PLR2004 - 50 W is nothing here
 
 
 def money_text(amount: float, currency: str) -> str:
     """Write an amount of money."""
-    return minus(f"{amount:,.0f} {currency}") if math.isfinite(amount) else MISSING
+    return with_minus(f"{amount:,.0f} {currency}") if math.isfinite(amount) else MISSING
 
 
 def split_unit(text: str) -> tuple[str, str]:
@@ -120,5 +127,6 @@ def when_text(instant: datetime, data_day: date, language: Language) -> str:
     return clock if instant.date() == data_day else f"{day_text(instant.date(), language)} {clock}"
 
 
-def _signed(value: float, text: str) -> str:
-    return minus(f"+{text}") if value > 0 else minus(text)
+def with_sign(value: float, text: str) -> str:
+    """Put a plus before what is written of a positive value; what rounds to zero has no sign."""
+    return f"+{text}" if value > 0 and not is_zero(text) else text

@@ -18,12 +18,14 @@ export function read() {
   const one = (name, allowed) => (allowed.includes(asked.get(name)) ? asked.get(name) : "");
   const day = (name) => (DAY.test(asked.get(name) || "") ? asked.get(name) : "");
   const [from, to] = [day("from"), day("to")];
-  const free = from && to && from <= to;
+  const free = from && to;
+  const swapped = Boolean(free && from > to);
   return {
     view: one("view", VIEWS) || "overview",
     lang: one("lang", ["zh", "en"]),
-    from: free ? from : "",
-    to: free ? to : "",
+    from: free ? (swapped ? to : from) : "",
+    to: free ? (swapped ? from : to) : "",
+    swapped, // the days were given the wrong way round: the page says that it turned them
     preset: free ? "" : one("range", ROLLING) || START,
     compare: one("compare", COMPARE),
     array: asked.get("array") || "",
@@ -59,6 +61,11 @@ export function write(state) {
 /** Where a view is from here; its range and filters are what `parameters` say. */
 export function linkTo(view, parameters = {}) {
   return write({ ...read(), from: "", to: "", preset: START, compare: "", array: "", building: "", all: false, view, ...parameters });
+}
+
+/** A free range of two days, in whichever order they were given. */
+export function between(from, to) {
+  return from <= to ? { from, to, preset: "" } : { from: to, to: from, preset: "", swapped: true };
 }
 
 // -- days, as plain calendar arithmetic on "2026-10-01"

@@ -9,11 +9,12 @@ import { keyHelp, shortcuts } from "./keys.js";
 import { listen } from "./live.js";
 import { drawOverview, forget, loadOverview } from "./overview.js";
 import { rangeBar } from "./range.js";
+import { learnRights } from "./rights.js";
 import { say, speak, spoken } from "./say.js";
 import { chosen, onTheme, paint, turn } from "./theme.js";
 import { setClock } from "./times.js";
 import { moduleOf, VIEWS } from "./views.js";
-import { wall } from "./wall.js";
+import { settle, wall } from "./wall.js";
 
 const EVERY_MS = 15_000;
 const CLOCK_MS = 30_000;
@@ -22,7 +23,6 @@ const PATIENCE_MS = 10_000;
 const at = (id) => document.getElementById(id);
 let state = read();
 let meta = null;
-let overview = null;
 let timer = null;
 let asking = null;
 let drawn = ""; // what stands in #view: its address
@@ -33,7 +33,7 @@ let given = ""; // and what it was drawn from
 /** Change some of the state: a new address, a new view. `quietly` leaves no step to go back to. */
 function change(parts, quietly = false) {
   const moved = parts.view && parts.view !== state.view;
-  state = { ...state, ...parts };
+  state = { ...state, swapped: false, ...parts };
   const address = write(state);
   if (address !== location.pathname + location.search) history[quietly ? "replaceState" : "pushState"](null, "", address);
   show({ focus: moved && !quietly });
@@ -96,7 +96,10 @@ async function show({ focus = false } = {}) {
     at("view-title").focus({ preventScroll: true });
     scrollTo(0, 0);
   }
-  wall(state, { change });
+  if (wall(state, { change })) {
+    forget(); // links lead nowhere on a wall, and somewhere else again afterwards
+    drawn = "";
+  }
   await ask();
 }
 
@@ -113,10 +116,12 @@ function range(ranged = state.view !== "overview" && !["reports", "corrections"]
   const kept = has && (has.id ? `#${has.id}` : `[data-preset="${has.dataset.preset}"]`);
   bar.replaceChildren(...(ranged ? rangeBar(state, meta, change).filter(Boolean) : []));
   if (kept) bar.querySelector(kept)?.focus();
+  at("swapped").textContent = ranged && state.swapped ? say("swapped")(state.from, state.to) : "";
 }
 
 function known(news) {
   meta = { ...meta, ...news };
+  if (!document.documentElement.dataset.role) learnRights(); // nobody answered when the page began
   paint(meta.colours);
   setClock(meta.zone, language());
   clockFace(meta);
@@ -156,13 +161,13 @@ async function first(own) {
   const view = await loadOverview(spoken(), own.signal);
   if (asking !== own) return true;
   if (!view) return false;
-  overview = view;
   known(view.meta);
   at("content").hidden = meta.empty;
   at("view").hidden = true;
   range(false);
   at("compared").hidden = true;
   if (!meta.empty) drawOverview(view);
+  settle();
   return true;
 }
 
@@ -206,6 +211,7 @@ function draw(view, data, asked) {
   at("view").replaceChildren(...view.draw(data, context));
   [...at("view").querySelectorAll("details")].forEach((d, i) => opened[i] && (d.open = true));
   [drawn, given] = [key, text];
+  settle();
 }
 
 /** Whether a form of the view is being filled in, a plot read, or a dialog open. */
@@ -256,11 +262,7 @@ shortcuts({
   w: () => change({ wall: true }),
   "?": keyHelp,
 });
-onTheme(() => {
-  words();
-  forget("today"); // Plotly cannot follow CSS
-  if (overview && state.view === "overview" && !meta.empty) drawOverview(overview);
-});
+onTheme(words);
 at("theme").addEventListener("click", turn);
 at("help").addEventListener("click", keyHelp);
 document.addEventListener("click", follow);

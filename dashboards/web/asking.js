@@ -49,6 +49,7 @@ export async function post(path, body, method = "POST") {
     const told = status === 204 ? null : await answer.json();
     if (answer.ok) return { fault: "", answer: told, status };
     const lacking = status === 403 && String(told.detail).startsWith("this needs the role");
+    if (lacking) document.dispatchEvent(new Event("parkwatt:refused")); // the role was changed meanwhile
     return { fault: lacking ? words.notAllowed : String(told.detail), answer: null, status };
   } catch {
     return { fault: say("notSaved"), answer: null, status: 0 };

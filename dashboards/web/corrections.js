@@ -13,7 +13,7 @@ const LIMITS = { factor: { min: 0, required: true }, total_kwh: { min: 0, requir
 export function corrections(view) {
   return [
     heading(say("corrections"), say("correctionsNote"),
-      h("button", { type: "button", id: "correct", on: { click: () => add(view) } }, say("correct"))),
+      h("button", { type: "button", id: "correct", "data-needs": "operator", on: { click: () => add(view) } }, say("correct"))),
     view.entries.length ? h("ol", { class: "corrected" }, view.entries.map((e) => correctionEntry(e))) : h("p", { class: "note" }, say("noCorrections")),
     view.more ? h("p", { class: "note" }, say("moreCorrections")(view.more)) : null,
   ].filter(Boolean);
@@ -28,7 +28,7 @@ export function add(view, extra) {
 export function correctionEntry(e) {
   return h("li", { class: e.undone ? "undone" : null },
     h("div", {}, h("p", {}, h("b", {}, `#${e.id} `), e.text), h("p", { class: "note" }, e.by_text), e.undone_text ? h("p", { class: "note" }, e.undone_text) : null),
-    e.undone ? null : h("button", { type: "button", "aria-label": `${say("undo")}: #${e.id} ${e.text}`, on: { click: () => open(undoing(e)) } }, `${say("undo")}…`));
+    e.undone ? null : h("button", { type: "button", "data-needs": "operator", "aria-label": `${say("undo")}: #${e.id} ${e.text}`, on: { click: () => open(undoing(e)) } }, `${say("undo")}…`));
 }
 
 // -- forms

@@ -3,7 +3,7 @@
 import { linkTo } from "./address.js";
 import { chip, fluid, h, heading, key, picture, rem, s } from "./dom.js";
 import { rest } from "./everything.js";
-import { kilowatts, percent, say } from "./say.js";
+import { amount, percent, say } from "./say.js";
 
 /** Draw the arrays: a week of actual bars under expected marks, one scale in kWh/kWp. */
 export function arrays(view) {
@@ -75,7 +75,7 @@ function hours(view, top, width) {
     (hatch) => view.hours.slice(0, elapsed).map((v, i) => (v === null ? s("rect", { x: step * i, y: 2, width: step, height: height - 3, fill: hatch }, s("title", {}, say("missing"))) : null)),
     s("path", { d: stroke(view.hours, step, y), class: "own" }),
     view.hours.map((v, i) => s("rect", { x: step * i, y: 0, width: step, height, fill: "transparent" },
-      s("title", {}, `${String(i).padStart(2, "0")}:00 ${kilowatts(v)} · ${say("usual")} ${kilowatts(view.usual_hours[i])}`))),
+      s("title", {}, `${String(i).padStart(2, "0")}:00 ${amount(v, "kW")} · ${say("usual")} ${amount(view.usual_hours[i], "kW")}`))),
     s("path", { d: `M0 ${height - 0.5}H${width}`, class: "axis" }));
 }
 

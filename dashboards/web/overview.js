@@ -17,12 +17,19 @@ export function loadOverview(language, signal) {
   return get(`api/v1/overview?lang=${language}${all}`, signal);
 }
 
+/** Whether somebody reads or points at a plot in there: it is drawn anew when they have done. Nobody does on a wall. */
+function inUse(place) {
+  const plot = place.querySelector(".plot");
+  return Boolean(plot) && !document.documentElement.classList.contains("wall") && (plot.matches(":hover") || place.contains(document.activeElement));
+}
+
 /** Draw what is new. */
 export function drawOverview(view) {
   for (const [id, draw] of Object.entries(SECTIONS)) {
     const given = JSON.stringify(view[id]);
     if (shown.get(id) === given) continue;
     const place = document.getElementById(id);
+    if (shown.has(id) && inUse(place)) continue;
     const opened = place.querySelector("details")?.open;
     place.replaceChildren(...draw(view[id], view.meta.now_text));
     if (opened) place.querySelector("details").open = true;
@@ -30,8 +37,7 @@ export function drawOverview(view) {
   }
 }
 
-/** Draw a section anew at the next turn; without a name, all of them. */
-export function forget(id) {
-  if (id) shown.delete(id);
-  else shown.clear();
+/** Draw every section anew at the next turn. */
+export function forget() {
+  shown.clear();
 }

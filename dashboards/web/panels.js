@@ -3,8 +3,9 @@
 import { get } from "./asking.js";
 import { carpet, strip } from "./cells.js";
 import { chip, h, heading, key, s, shape } from "./dom.js";
-import { isEstimated, isMissing, measuredAt, plot, pointName, reading, scaleOf } from "./plot.js";
-import { amount, exact, percent, say } from "./say.js";
+import { numbersTable } from "./numbers-table.js";
+import { isMissing, measuredAt, plot, pointName, reading, scaleOf } from "./plot.js";
+import { amount, percent, say } from "./say.js";
 
 /** Make a view's `load`. */
 export function loadPanels(dashboard) {
@@ -66,27 +67,7 @@ function exports(panel, data, context) {
   const asked = new URLSearchParams({ series: panel.export.series, scope: panel.export.scope, period: panel.export.period, from: data.range.from, to: data.range.to });
   if (panel.export.entity) asked.set("entity", panel.export.entity);
   const link = h("a", { class: "csv", href: `api/v1/export?${asked}`, download: "" }, "CSV");
-  return [panel.kind === "ranking" ? null : numbersTable(panel, data, context), link];
-}
-
-/** The numbers behind a picture, written when somebody opens them. */
-function numbersTable(panel, data) {
-  const axis = data.axes[panel.period];
-  const box = h("details", { class: "table" }, h("summary", {}, say("asTable")));
-  box.addEventListener("toggle", () => {
-    if (!box.open || box.querySelector("table")) return;
-    const names = panel.series.map((one) => seriesName(one, panel));
-    const rows = axis.starts.slice(0, Math.max(0, axis.elapsed)).map((_, i) => h("tr", {}, h("th", { scope: "row" }, pointName(panel, axis, i)),
-      panel.series.map((one) => h("td", { class: isEstimated(one, i) ? "estimated" : null, title: isEstimated(one, i) ? say("estimated") : null }, exact(one.values[i], panel.unit)))));
-    box.append(h("div", { class: "scroll tall", tabindex: 0, role: "group", "aria-label": panel.title }, h("table", {},
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, say("period")[panel.period]), names.map((name) => h("th", { scope: "col" }, name, h("small", {}, ` ${unitName(panel.unit)}`))))),
-      h("tbody", {}, rows.reverse()))));
-  });
-  return box;
-}
-
-function unitName(unit) {
-  return { 1: "%", kgCO2: "kg CO₂", count: "", level: "" }[unit] ?? unit;
+  return [panel.kind === "ranking" ? null : numbersTable(panel, data.axes[panel.period], panel.series.map((one) => seriesName(one, panel))), link];
 }
 
 function seriesName(one, panel) {

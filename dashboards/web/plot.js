@@ -2,7 +2,7 @@
 // The pointer or the arrow keys read values off; dragging, or Shift with the arrows, chooses a range to zoom into.
 
 import { fluid, h, picture, rem, s } from "./dom.js";
-import { amount } from "./say.js";
+import { amount, minus } from "./say.js";
 import { dayOf, ticks, when } from "./times.js";
 
 const LIGHT = 0.05; // more of a value than this filled: drawn as an estimate
@@ -39,7 +39,12 @@ function niceStep(rough) {
 }
 
 /**
- * Draw one plot. `look`: { kind, unit, period, height (rem), scale, small, label }; `act`: { read(i or null), zoom(from, to) }.
+ * Draw one plot. `look`: { kind, unit, period, height (rem), scale, small, label }; `act`: { read(i or null), zoom(from, to) },
+ * or instead of zoom span(first, last), which takes the points themselves.
+ *
+ * A look may also have `holes` ([first, last + 1] of each, where they are not the first series' own), `below`: { less, than,
+ * colour } (shades where one series of values lies below another), `now`: { at, text } and `marks`: [{ at, kind, text }],
+ * all in points of the axis.
  */
 export function plot(list, axis, look, act) {
   const box = h("div", { class: `plot ${look.small ? "small" : ""}`, tabindex: 0, role: "img", "aria-label": look.label });
@@ -58,16 +63,16 @@ function drawing(list, axis, look, width) {
   const scale = look.scale || scaleOf(list, look.unit === "1");
   const left = look.small ? 0 : unit * 2.9;
   const bottom = look.small ? 1 : unit * 1.35;
-  const top = look.small ? 2 : unit * 0.5;
+  const top = look.small ? 2 : look.now ? unit * 1.9 : unit * 0.5;
   const size = axis.starts.length;
   const x = (i) => left + (i / size) * (width - left - 1);
   const y = (v) => top + ((scale.high - v) / (scale.high - scale.low || 1)) * (height - top - bottom);
   const place = { x, y, size, left, top, bottom: height - bottom, width, height, step: x(1) - x(0), zero: y(Math.max(0, scale.low)) };
   const cursor = s("g", { class: "cursor", visibility: "hidden" }, s("path", { class: "hair" }), s("rect", { class: "brush", y: top, height: height - bottom - top }));
-  const svg = picture(width, height, "", grid(scale, look, place, unit), (hatch) => holes(list[0], axis, place, hatch),
+  const svg = picture(width, height, "", grid(scale, look, place, unit), (hatch) => holes(look.holes || runs(list[0], axis), place, hatch), shortfall(look.below, place),
     list.map((one, n) => before(one, place, look, n, list.length)), list.map((one, n) => drawn(one, place, look, n, list.length)),
     s("path", { d: `M${left} ${place.zero}H${width}`, class: "axis zero" }),
-    look.small ? null : times(axis, look, place, unit), cursor);
+    look.small ? null : times(axis, look, place, unit), now(look, place, unit), marks(look.marks || [], place, unit), cursor);
   svg.removeAttribute("role");
   svg.removeAttribute("aria-label");
   svg.setAttribute("aria-hidden", "true");
@@ -85,11 +90,11 @@ function grid(scale, look, place, unit) {
 }
 
 function tickText(value, unit, step) {
-  if (unit === "1") return `${Math.round(value * 1000) / 10}%`;
+  if (unit === "1") return minus(`${Math.round(value * 1000) / 10}%`);
   const digits = step >= 1 || value === 0 ? 0 : Math.min(3, Math.ceil(-Math.log10(step)));
   const big = unit === "kWh" && Math.abs(value) >= 10_000;
   const text = big ? `${+(value / 1000).toFixed(1)}M` : step >= 1 && step % 1 ? String(value) : value.toLocaleString("en", { maximumFractionDigits: Math.max(digits, step % 1 ? 1 : 0) });
-  return text.replace("-", "−");
+  return minus(text);
 }
 
 function times(axis, look, place, unit) {
@@ -102,16 +107,53 @@ function times(axis, look, place, unit) {
   });
 }
 
-/** Hatch the runs where nothing came. */
-function holes(series, axis, place, hatch) {
-  const parts = [];
-  for (let i = 0; i < place.size; i += 1) {
+/** The runs where nothing came. */
+function runs(series, axis) {
+  const found = [];
+  for (let i = 0; i < axis.starts.length; i += 1) {
     if (!isMissing(series, axis, i)) continue;
-    const first = i;
-    while (i + 1 < place.size && isMissing(series, axis, i + 1)) i += 1;
-    parts.push(s("rect", { x: place.x(first), y: place.top, width: place.x(i + 1) - place.x(first), height: place.bottom - place.top, fill: hatch, class: "hole" }));
+    if (found.at(-1)?.[1] === i) found.at(-1)[1] = i + 1;
+    else found.push([i, i + 1]);
   }
-  return parts;
+  return found;
+}
+
+function holes(found, place, hatch) {
+  return found.map(([first, last]) => s("rect", { x: place.x(first), y: place.top, width: place.x(last) - place.x(first), height: place.bottom - place.top, fill: hatch, class: "hole" }));
+}
+
+/** Shade, point by point, where one thing stayed below another. */
+function shortfall(below, place) {
+  if (!below) return null;
+  let d = "";
+  below.than.forEach((want, i) => {
+    const got = below.less[i];
+    if (want === null || got === null || got === undefined || got >= want) return;
+    d += `M${r(place.x(i))} ${r(place.y(want))}H${r(place.x(i + 1))}V${r(place.y(got))}H${r(place.x(i))}z`;
+  });
+  return d ? s("path", { d, fill: `var(--${below.colour})`, class: "shortfall" }) : null;
+}
+
+/** Where now is; the unit stands beside it, over the axis. */
+function now({ now: at, unit: of }, place, unit) {
+  if (!at) return null;
+  const x = place.x(at.at);
+  const within = at.at >= 0 && at.at <= place.size;
+  return [s("text", { x: place.left - unit * 0.4, y: unit * 0.75, class: "tick end" }, of),
+    within ? s("path", { d: `M${x} ${place.top - unit * 0.3}V${place.bottom}`, class: "now" }) : null,
+    within ? s("text", { x: Math.min(x, place.width - unit), y: unit * 1.3, class: "tick middle" }, at.text) : null];
+}
+
+/** A mark as a legend shows it. */
+export function sign(kind) {
+  return s("svg", { viewBox: "-1.3 -1.3 2.6 2.6", class: "sign-key", "aria-hidden": "true" }, s("path", { d: SIGNS[kind], class: `sign ${kind}` }));
+}
+
+const SIGNS = { alert: "M0 -1 1 0 0 1 -1 0z", event: "M-1 -0.8H1L0 0.9z" };
+
+function marks(list, place, unit) {
+  return list.filter((one) => one.at >= 0 && one.at <= place.size).map((one) =>
+    s("path", { d: SIGNS[one.kind], transform: `translate(${place.x(one.at)} ${place.top}) scale(${unit * 0.38})`, class: `sign ${one.kind}` }, s("title", {}, one.text)));
 }
 
 const paint = (one) => `var(--${one.colour})`;
@@ -204,7 +246,7 @@ function watch(box, drawing, axis, act) {
     const i = Math.floor((((event.clientX - area.left) * (place.width / area.width) - place.left) / (place.width - place.left)) * place.size);
     return Math.max(0, Math.min(last, i));
   };
-  const zoom = (i, j) => act.zoom(dayOf(axis.starts[Math.min(i, j)]), dayOf((axis.starts[Math.max(i, j) + 1] ?? axis.end) - 1));
+  const zoom = (i, j) => act.span ? act.span(Math.min(i, j), Math.max(i, j)) : act.zoom(dayOf(axis.starts[Math.min(i, j)]), dayOf((axis.starts[Math.max(i, j) + 1] ?? axis.end) - 1));
   const clear = () => {
     [at, anchor, pressed] = [null, null, false];
     show();

@@ -1,6 +1,6 @@
 // The range bar: any range in two clicks, the one before and after, wider, and what it is compared with.
 
-import { choosing, length, named, plus, PRESETS, resolved, stepped, wider } from "./address.js";
+import { between, choosing, length, named, plus, PRESETS, resolved, stepped, wider } from "./address.js";
 import { h } from "./dom.js";
 import { say } from "./say.js";
 
@@ -19,9 +19,9 @@ export function rangeBar(state, meta, change) {
     presets,
     h("div", { class: "free" },
       step("earlier", say("earlier"), stepped(days, -1), "‹", false),
-      date("from", days[0], (value) => value && free(value <= days[1] ? [value, days[1]] : [value, value])),
+      date("from", days[0], (value) => value && change(between(value, days[1]))),
       h("span", { "aria-hidden": "true" }, "–"),
-      date("to", days[1], (value) => value && free(value >= days[0] ? [days[0], value] : [value, value])),
+      date("to", days[1], (value) => value && change(between(days[0], value))),
       step("later", say("later"), ahead, "›", ahead[0] > meta.today),
       step("wider", say("wider"), wider(days, meta.today), "⤢", length(...days) * 3 > MOST_DAYS)),
     h("label", { class: "compare" }, h("span", {}, say("compare")),
@@ -32,7 +32,7 @@ export function rangeBar(state, meta, change) {
 
 function date(id, value, act) {
   const input = h("input", { type: "date", id, value, min: "1970-01-01", max: plus("2200-01-01", -1), "aria-label": say(id === "from" ? "first" : "last") });
-  input.addEventListener("change", () => act(input.value));
+  input.addEventListener("change", () => input.validity.valid && act(input.value)); // a year half typed is none
   return input;
 }
 

@@ -13,6 +13,7 @@ const WORDS = {
     earlier: "前一时段",
     later: "后一时段",
     wider: "放宽时段",
+    swapped: (from, to) => `最后一天早于第一天，已调换：显示 ${from} 至 ${to}。`,
     compare: "对比",
     compareNone: "不对比",
     compareWith: { week: "上周", month: "上月", year: "去年" },
@@ -40,6 +41,7 @@ const WORDS = {
     close: "关闭",
     keyList: [["1 … 9", "切换视图"], ["t", "今天"], ["m", "本月"], ["y", "今年"], ["[ ]", "前一 / 后一时段"], ["-", "放宽时段"], ["c", "切换对比"], ["w", "大屏轮播，Esc 退出"], ["← →", "图上读数；Shift 选择，Enter 放大"], ["?", "本列表"]],
     wall: "大屏轮播",
+    leftOut: (n) => `另有 ${n} 条`,
     theme: { auto: "外观：跟随系统", light: "外观：浅色", dark: "外观：深色" },
     language: "语言",
     measured: "实测",
@@ -68,8 +70,12 @@ const WORDS = {
     stoppedAt: (when) => `停在 ${when}`,
     now: "现在",
     gap: "少发部分",
+    wholeDay: "显示全天",
+    alertMark: "告警",
+    eventMark: "数据事件",
     alerts: "需要处理",
     alertsNote: "未恢复的告警，最新的在前",
+    someAlerts: (shown, all) => `未恢复的告警共 ${all} 条，此处为最要紧的 ${shown} 条，最新的在前`,
     noAlerts: "没有未恢复的告警。",
     since: "始于",
     advice: "建议",
@@ -107,7 +113,6 @@ const WORDS = {
     ],
     share: (text) => `实测 ${text}`,
     peak: "最高",
-    noCurve: "曲线组件未能载入；其余内容不受影响。",
     corrections: "历史更正",
     correctionsNote: "原始读数不变；更正另行记录，可撤销，相关数值随之重算",
     noCorrections: "没有更正。",
@@ -135,6 +140,7 @@ const WORDS = {
     earlier: "The range before",
     later: "The range after",
     wider: "Wider range",
+    swapped: (from, to) => `The last day was before the first: they are swapped, and ${from} to ${to} is shown.`,
     compare: "Compare",
     compareNone: "with nothing",
     compareWith: { week: "last week", month: "last month", year: "last year" },
@@ -162,6 +168,7 @@ const WORDS = {
     close: "Close",
     keyList: [["1 … 9", "Go to a view"], ["t", "Today"], ["m", "This month"], ["y", "This year"], ["[ ]", "The range before / after"], ["-", "Wider range"], ["c", "Next comparison"], ["w", "Wall screen, Esc ends it"], ["← →", "Read values; Shift selects, Enter zooms"], ["?", "This list"]],
     wall: "Wall screen",
+    leftOut: (n) => `and ${n} more`,
     theme: { auto: "Theme: system", light: "Theme: light", dark: "Theme: dark" },
     language: "Language",
     measured: "measured",
@@ -190,8 +197,12 @@ const WORDS = {
     stoppedAt: (when) => `stopped ${when}`,
     now: "now",
     gap: "shortfall",
+    wholeDay: "Whole day",
+    alertMark: "alert",
+    eventMark: "data event",
     alerts: "What needs a person",
     alertsNote: "Open alerts, newest first",
+    someAlerts: (shown, all) => `The ${shown} most urgent of ${all} open alerts, newest first`,
     noAlerts: "No open alerts.",
     since: "since",
     advice: "Do",
@@ -229,7 +240,6 @@ const WORDS = {
     ],
     share: (text) => `${text} measured`,
     peak: "peak",
-    noCurve: "The curve could not be loaded; everything else is unaffected.",
     corrections: "Corrections",
     correctionsNote: "Readings stay as they are; a correction is recorded beside them, can be undone, and figures follow",
     noCorrections: "Nothing was corrected.",
@@ -273,35 +283,32 @@ export function percent(share, digits = 0) {
   return `${shown >= 100 ? shown : shown.toFixed(digits)} %`;
 }
 
-/** Write kW with three significant figures. */
-export function kilowatts(kw) {
-  if (kw === null || kw === undefined) return "–";
-  const size = Math.abs(kw);
-  const text = kw.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
-  return `${text.replace("-", "−")} kW`;
-}
-
 const MWH_FROM = 10_000;
+const FINEST = { kWh: 2, kW: 2, kgCO2: 2 }; // places, where three figures would be finer
 
 /** Write a value with its unit, three significant figures; missing is a dash. */
 export function amount(value, unit) {
   if (value === null || value === undefined) return "–";
   if (unit === "1") return `${significant(100 * value)} %`;
   if (unit === "kWh" && Math.abs(value) >= MWH_FROM) return `${significant(value / 1000)} MWh`;
-  if (unit === "kgCO2") return Math.abs(value) >= MWH_FROM ? `${significant(value / 1000)} t CO₂` : `${significant(value)} kg CO₂`;
+  if (unit === "kgCO2") return Math.abs(value) >= MWH_FROM ? `${significant(value / 1000)} t CO₂` : `${significant(value, FINEST[unit])} kg CO₂`;
   if (unit === "kW" && Math.abs(value) < 0.05) return "0 kW";
-  return `${significant(value)} ${unit === "count" || unit === "level" ? "" : unit}`.trim();
+  return `${significant(value, FINEST[unit])} ${unit === "count" || unit === "level" ? "" : unit}`.trim();
 }
 
 /** Write a value as a table has it: all figures there are, without its unit. */
 export function exact(value, unit) {
   if (value === null || value === undefined) return "–";
-  const text = unit === "1" ? (100 * value).toFixed(1) : value.toLocaleString("en", { maximumFractionDigits: 3 });
-  return text.replace("-", "−");
+  return minus(unit === "1" ? (100 * value).toFixed(1) : value.toLocaleString("en", { maximumFractionDigits: 3 }));
 }
 
-function significant(value) {
-  if (value === 0) return "0";
-  const digits = Math.max(0, Math.min(3, 2 - Math.floor(Math.log10(Math.abs(value)))));
-  return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
+function significant(value, most = 3) {
+  const digits = value === 0 ? 0 : Math.max(0, Math.min(most, 2 - Math.floor(Math.log10(Math.abs(value)))));
+  if (Math.abs(value) < 0.5 / 10 ** digits) return "0";
+  return minus(value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+}
+
+/** A number with a real minus sign, and none before what rounds to zero. */
+export function minus(text) {
+  return /[1-9]/.test(text) ? text.replace("-", "−") : text.replace("-", "");
 }

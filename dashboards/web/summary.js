@@ -58,13 +58,14 @@ function alert(view) {
       (view.handled_text ?? []).map((text) => h("p", { class: "handled" }, text))),
     h("dl", { class: "facts" },
       h("div", {}, h("dt", {}, say("since")), h("dd", {}, h("time", { datetime: view.since }, view.since_text), h("small", {}, view.age_text))),
-      view.kwh_text ? h("div", { class: "stake" }, h("dt", { class: "quiet" }, "kWh"), h("dd", {}, view.kwh_text, view.money_text ? h("small", {}, view.money_text) : null)) : null));
+      view.kwh_text ? h("div", { class: "stake" }, h("dt", {}, view.kwh_name), h("dd", {}, view.kwh_text, view.money_text ? h("small", {}, view.money_text) : null)) : null));
 }
 
-/** Draw open alerts in words. */
-export function alerts(views) {
+/** Draw open alerts in words; of many, those the service chose, and how many there are besides. */
+export function alerts(view) {
   return [
-    heading(say("alerts"), say("alertsNote"), h("a", { href: linkTo("alerts") }, say("details"))),
-    views.length ? h("ol", { class: "alerts" }, views.map(alert)) : h("p", { class: "calm" }, shape("green"), say("noAlerts")),
-  ];
+    heading(say("alerts"), view.more ? say("someAlerts")(view.items.length, view.open.toLocaleString("en")) : say("alertsNote"), h("a", { href: linkTo("alerts") }, say("details"))),
+    view.items.length ? h("ol", { class: "alerts" }, view.items.map(alert)) : h("p", { class: "calm" }, shape("green"), say("noAlerts")),
+    view.more ? h("p", { class: "calm" }, h("a", { href: linkTo("alerts") }, view.more_text)) : null,
+  ].filter(Boolean);
 }

@@ -1,4 +1,4 @@
-// Light, dark, or as the system has it; and the colours the service names, for drawings that cannot read CSS.
+// Light, dark, or as the system has it; and the colours the service names.
 
 const CHOICES = ["auto", "light", "dark"];
 const system = matchMedia("(prefers-color-scheme: dark)");
@@ -15,11 +15,6 @@ try {
 function apply() {
   document.documentElement.dataset.theme = choice;
   for (const watch of watchers) watch();
-}
-
-/** Whether the page is dark now. */
-export function dark() {
-  return choice === "dark" || (choice === "auto" && system.matches);
 }
 
 /** Go to the next of system, light, dark. */
@@ -51,22 +46,6 @@ export function paint(named) {
   for (const [name, tone] of Object.entries(named)) {
     document.documentElement.style.setProperty(`--${name}`, `light-dark(${tone.light}, ${tone.dark})`);
   }
-}
-
-/** Return one of those colours as it is now, with an opacity. */
-export function colour(name, alpha = 1) {
-  const tone = colours[name]?.[dark() ? "dark" : "light"] ?? "#777777";
-  return alpha === 1 ? tone : tone + Math.round(alpha * 255).toString(16).padStart(2, "0");
-}
-
-/** Return one of the page's own colours as it is now. */
-export function plain(name) {
-  const probe = document.getElementById("page");
-  const kept = probe.style.color;
-  probe.style.color = `var(--${name})`;
-  const value = getComputedStyle(probe).color;
-  probe.style.color = kept;
-  return value;
 }
 
 system.addEventListener("change", apply);

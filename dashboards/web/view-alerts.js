@@ -60,7 +60,7 @@ function one(a, data, w, context) {
       h("p", { class: "acting" }, buttons(a, data, w, context))),
     h("dl", { class: "facts" },
       h("div", {}, h("dt", {}, w.since), h("dd", {}, h("time", { datetime: a.since }, a.since_text), h("small", {}, a.age_text))),
-      a.kwh_text ? h("div", { class: "stake" }, h("dt", { class: "quiet" }, "kWh"), h("dd", {}, a.kwh_text, a.money_text ? h("small", {}, a.money_text) : null)) : null));
+      a.kwh_text ? h("div", { class: "stake" }, h("dt", {}, a.kwh_name), h("dd", {}, a.kwh_text, a.money_text ? h("small", {}, a.money_text) : null)) : null));
 }
 
 function marks(a) {
@@ -76,7 +76,7 @@ function acts(a) {
 }
 
 function buttons(a, data, w, context) {
-  const button = (text, act) => h("button", { type: "button", "aria-label": `${text} ${a.title}`, on: { click: act } }, text);
+  const button = (text, act) => h("button", { type: "button", "data-needs": "operator", "aria-label": `${text} ${a.title}`, on: { click: act } }, text);
   const is_open = a.state === "firing";
   return [
     is_open && !a.acknowledged ? button(w.ack, () => acting(a, "ack", w, context)) : null,
@@ -104,7 +104,7 @@ function silences(data, w, context) {
   const order = (x) => (x.in_force ? 0 : x.planned ? 1 : 2);
   const shown = [...data.silences].sort((a, b) => order(a) - order(b)).slice(0, 20);
   return h("section", { class: "panel", id: "silences" },
-    heading(w.silences, w.silencesNote, h("button", { type: "button", on: { click: () => silencing(data, w, context) } }, w.silenceAdd)),
+    heading(w.silences, w.silencesNote, h("button", { type: "button", "data-needs": "operator", on: { click: () => silencing(data, w, context) } }, w.silenceAdd)),
     shown.length ? h("ol", { class: "corrected" }, shown.map((x) => silenced(x, w, context))) : h("p", { class: "note" }, w.noSilences));
 }
 
@@ -113,7 +113,7 @@ function silenced(x, w, context) {
   return h("li", { class: running ? null : "past" },
     h("div", {}, h("p", {}, h("b", {}, x.what), " ", h("span", { class: "tag" }, x.in_force ? w.inForce : x.planned ? w.planned : w.over)),
       h("p", {}, w.span(x.start_text, x.until_text)), h("p", { class: "note" }, w.silenceBy(x)), x.ended ? h("p", { class: "note" }, w.endedBy(x.ended)) : null),
-    running ? h("button", { type: "button", "aria-label": `${w.end} ${x.what}`, on: { click: () => ending(x, w, context) } }, w.end) : null);
+    running ? h("button", { type: "button", "data-needs": "operator", "aria-label": `${w.end} ${x.what}`, on: { click: () => ending(x, w, context) } }, w.end) : null);
 }
 
 function ending(x, w, context) {

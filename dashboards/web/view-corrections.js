@@ -28,7 +28,7 @@ export function draw(data, context) {
   fill();
   return [filters(data, w, fill),
     h("section", { class: "panel", id: "all-corrections" },
-      heading(w.corrections, w.correctionsNote, h("button", { type: "button", on: { click: () => add(data, (form) => preview(form, w, context)) } }, w.correct)),
+      heading(w.corrections, w.correctionsNote, h("button", { type: "button", "data-needs": "operator", on: { click: () => add(data, (form) => preview(form, w, context)) } }, w.correct)),
       list)];
 }
 

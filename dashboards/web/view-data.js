@@ -92,7 +92,7 @@ function quarantine(data, w, context) {
 function reason(c, data, w, context) {
   const numbers = [w.waitingCount(c.waiting.toLocaleString("en")), c.replayed ? w.replayedCount(c.replayed.toLocaleString("en")) : ""].filter(Boolean).join(" · ");
   return h("li", {}, h("div", {}, h("p", {}, h("b", {}, c.what), " ", h("span", { class: "tag" }, numbers)), h("p", { class: "note" }, c.advice)),
-    c.waiting ? h("button", { type: "button", "aria-label": `${w.replay} ${c.what}`, on: { click: () => replaying(c, data, w, context) } }, w.replay) : null);
+    c.waiting ? h("button", { type: "button", "data-needs": "admin", "aria-label": `${w.replay} ${c.what}`, on: { click: () => replaying(c, data, w, context) } }, w.replay) : null);
 }
 
 function replaying(c, data, w, context) {

@@ -25,7 +25,7 @@ export function draw(data, context) {
 function month(m, data, w, context) {
   const [latest, ...earlier] = m.made;
   const status = h("div", { class: "making", role: "status" });
-  const make = h("button", { type: "button", "aria-label": `${latest ? w.remake : w.make}: ${m.name}` }, latest ? w.remake : w.make);
+  const make = h("button", { type: "button", "data-needs": "operator", "aria-label": `${latest ? w.remake : w.make}: ${m.name}` }, latest ? w.remake : w.make);
   make.addEventListener("click", async () => {
     make.disabled = true;
     told.delete(m.month);
@@ -59,7 +59,7 @@ async function follow(job, status, make, m, w, context) {
   make.disabled = true;
   const bar = h("progress", { max: 1, "aria-label": `${w.making} ${m.name}` });
   const word = h("span", {});
-  const stop = h("button", { type: "button", "aria-label": `${w.stop}: ${m.name}` }, w.stop);
+  const stop = h("button", { type: "button", "data-needs": "operator", "aria-label": `${w.stop}: ${m.name}` }, w.stop);
   stop.addEventListener("click", async () => {
     stop.disabled = true;
     word.textContent = w.stopping;

@@ -93,9 +93,14 @@ def first_admin(people: People, passwords: Passwords, file: Path | None, now: da
     return True
 
 
+def needed(park: Park) -> bool:
+    """Say whether the page is to be seen from other machines."""
+    return park.http.listen not in {"127.0.0.1", "::1", "localhost"}
+
+
 def needs_users(park: Park, people: People) -> None:
     """Refuse to serve other machines where everybody could read."""
-    if park.http.listen in {"127.0.0.1", "::1", "localhost"} or people.anyone():
+    if not needed(park) or people.anyone():
         return
     raise ConfigError(
         f"on {park.http.listen} other machines could read everything, and there are no users",

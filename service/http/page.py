@@ -16,14 +16,14 @@ MEDIA = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=u
 
 
 @cache
-def _asset(package: str, name: str) -> tuple[bytes, str]:
+def _asset(name: str) -> tuple[bytes, str]:
     """Return a shipped file, compressed once, and its ETag."""
-    raw = resources.files(package).joinpath(name).read_bytes()
+    raw = resources.files("dashboards").joinpath(name).read_bytes()
     return gzip.compress(raw, 9), f'"{hashlib.sha256(raw).hexdigest()[:16]}"'
 
 
-def _send(request: Request, package: str, name: str) -> Response:
-    body, tag = _asset(package, name)
+def _send(request: Request, name: str) -> Response:
+    body, tag = _asset(name)
     headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
@@ -42,16 +42,12 @@ def page_router() -> APIRouter:
 
     @router.api_route("/", methods=["GET", "HEAD"])
     def index(request: Request) -> Response:
-        return _send(request, "dashboards", "web/index.html")
-
-    @router.get("/static/vendor/plotly.min.js")
-    def plotly(request: Request) -> Response:
-        return _send(request, "plotly", "package_data/plotly.min.js")
+        return _send(request, "web/index.html")
 
     @router.get("/static/{name}")
     def static(request: Request, name: str) -> Response:
         if name not in shipped:
             raise HTTPException(404, "no such file")
-        return _send(request, "dashboards", f"web/{name}")
+        return _send(request, f"web/{name}")
 
     return router

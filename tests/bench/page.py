@@ -229,7 +229,7 @@ def _browser_rows(url: str) -> list[Row]:
             loaded = _weighed(context.new_cdp_session(page))
             start = time.perf_counter()
             page.goto(url)
-            page.wait_for_selector("#today .js-plotly-plot, #today svg, #today canvas", timeout=60_000)
+            page.wait_for_selector("#today .plot svg", timeout=60_000)
             page.wait_for_load_state("networkidle")
             whole.append(time.perf_counter() - start - 0.5)  # networkidle means half a second of quiet
             paints.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime") / 1000)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib import resources
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,12 +18,10 @@ from core.errors import Rejected
 from core.text import Language
 from core.words import AlertWords
 from dashboards.views import Compare, Filters, Question, dashboard_view, meta, overview
+from service.security import HEADERS
 
 WEB = Path(__file__).parents[2] / "dashboards" / "web"
-POLICY = (
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-)
+POLICY = HEADERS["Content-Security-Policy"]
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -40,6 +37,7 @@ class Site:
         self.answer: Callable[[str], dict] | None = None
         self.view: Callable[[str, dict[str, str]], dict] | None = None
         self.meta: Callable[[str], dict] | None = None
+        self.role = "operator"  # as on the service's own machine
         self.asked: list[str] = []
         self.changes = 0  # what /live tells
         self.streams = 0
@@ -89,8 +87,6 @@ class Site:
         parts = urlsplit(address)
         if parts.path == "/":
             return 200, TYPES[".html"], (WEB / "index.html").read_bytes()
-        if parts.path == "/static/vendor/plotly.min.js":
-            return 200, TYPES[".js"], resources.files("plotly").joinpath("package_data/plotly.min.js").read_bytes()
         if parts.path.startswith("/static/"):
             file = WEB / parts.path.removeprefix("/static/")
             return 200, TYPES[file.suffix], file.read_bytes()
@@ -106,6 +102,8 @@ class Site:
     def told(self, path: str, asked: dict[str, str]) -> dict | None:
         if path == "/api/v1/overview" and self.answer:
             return self.answer(asked["lang"])
+        if path == "/api/v1/me":
+            return {"name": None, "role": self.role, "how": "open", "zone": "Asia/Shanghai"}
         if path == "/api/v1/meta" and self.meta:
             return self.meta(asked["lang"])
         if path.startswith("/api/v1/views/") and self.view:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from dashboards.views.figures import write
+
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("views")]
 
 OWN = ("energy", "pv", "buildings", "carbon")
@@ -53,7 +55,7 @@ def test_numbers_of_a_month_and_what_they_are_compared_with(visit):
 
 def test_the_address_holds_the_view_and_back_works(visit):
     page = visit()
-    page.wait_for_selector("#today .main-svg")
+    page.wait_for_selector("#today .plot svg")
     page.locator("#views a[data-view=pv]").click()
     _drawn(page, "pv")
     assert page.evaluate("document.activeElement.id") == "view-title"
@@ -109,7 +111,7 @@ def test_the_keyboard_alone_reads_and_zooms(visit):
 
 def test_shortcuts_and_their_list(visit):
     page = visit()
-    page.wait_for_selector("#today .main-svg")
+    page.wait_for_selector("#today .plot svg")
     page.keyboard.press("3")
     _drawn(page, "pv")
     page.keyboard.press("t")
@@ -124,7 +126,7 @@ def test_shortcuts_and_their_list(visit):
 
 def test_every_number_leads_to_what_it_is_made_of(visit):
     page = visit()
-    page.wait_for_selector("#today .main-svg")
+    page.wait_for_selector("#today .plot svg")
     page.locator("#arrays a", has_text="Car park 2").click()
     _drawn(page, "pv")
     expect(page.locator("#view-title")).to_have_text("PV · Car park 2")
@@ -184,7 +186,7 @@ def test_a_stopped_service_keeps_what_stands_and_says_so(visit, site):
 
 def test_an_address_that_makes_no_sense_shows_something_sensible(visit):
     page = visit(address="view=nonsense&from=2026-13-99&to=x&compare=never&every=-5&range=ever")
-    page.wait_for_selector("#today .main-svg")
+    page.wait_for_selector("#today .plot svg")
     expect(page.locator("#views a[aria-current=page]")).to_have_attribute("data-view", "overview")
 
 
@@ -206,7 +208,7 @@ def test_the_wall_turns_and_ends_at_a_key(visit):
 
 def test_the_bar_fits_a_thumb(visit):
     page = visit("en", 360)
-    page.wait_for_selector("#today .main-svg")
+    page.wait_for_selector("#today .plot svg")
     places = [
         page.locator(f"#views a[data-view={v}]").bounding_box() for v in ("overview", "pv", "buildings", "alerts")
     ]
@@ -218,7 +220,54 @@ def test_the_bar_fits_a_thumb(visit):
     expect(page.locator("#more")).to_have_text("Carbon")
 
 
-def test_the_first_paint_waits_for_no_chart_library(visit, site):
+def test_a_view_brings_only_its_own_and_all_of_it_is_light(visit, site):
     page = visit(address="view=pv")
     _drawn(page, "pv")
-    assert not any("plotly" in path for path in site.asked)
+    scripts = [path for path in site.asked if path.endswith(".js")]
+    assert "/static/view-pv.js" in scripts
+    assert "/static/view-alerts.js" not in scripts
+    weight = "performance.getEntriesByType('resource').filter((e) => e.initiatorType !== 'fetch')"
+    assert page.evaluate(f"{weight}.reduce((sum, e) => sum + e.decodedBodySize, 0)") < 250_000
+
+
+@pytest.mark.parametrize("view", OWN)
+def test_the_wall_shows_every_view_whole(visit, view: str):
+    page = visit(width=1920, address=f"view={view}&wall=1&every=3600")
+    _drawn(page, view)
+    page.wait_for_function("document.getElementById('view').style.zoom !== ''")
+    page.wait_for_timeout(300)
+    over = "[...document.querySelectorAll('#view > *')].filter((e) => e.getBoundingClientRect().bottom > innerHeight + 0.5).length"
+    assert page.evaluate(over) == 0
+    assert page.locator("#view > :visible").count() >= 2
+    assert page.locator("main a[href]").count() == 0
+
+
+def test_days_the_wrong_way_round_are_turned_and_the_page_says_so(visit):
+    page = visit(address="view=pv&from=2026-11-08&to=2026-11-02")
+    _drawn(page, "pv")
+    told = page.locator("#swapped")
+    expect(told).to_have_text(
+        "The last day was before the first: they are swapped, and 2026-11-02 to 2026-11-08 is shown."
+    )
+    expect(page.locator("#from")).to_have_value("2026-11-02")
+    expect(page.locator("#to")).to_have_value("2026-11-08")
+    page.locator("#from").fill("2026-11-12")
+    expect(page.locator("#to")).to_have_value("2026-11-12")
+    expect(page.locator("#from")).to_have_value("2026-11-08")
+    expect(told).to_contain_text("2026-11-08 to 2026-11-12")
+    assert "from=2026-11-08&to=2026-11-12" in page.url
+    page.locator("[data-preset='7d']").click()
+    expect(told).to_be_empty()
+
+
+@pytest.mark.parametrize(
+    ("written", "value", "unit"),
+    [("0 kWh", -0.0004, "kWh"), ("−0.02 kWh", -0.016, "kWh"), ("0.02 kWh", 0.0160, "kWh"), ("1.23 kWh", 1.2345, "kWh"),
+     ("0 kg CO₂", -0.001, "kgCO2"), ("0 kW", -0.01, "kW"), ("0.07 kW", 0.0712, "kW"), ("−12.3 MWh", -12345, "kWh")],
+)  # fmt: skip
+def test_small_amounts_are_written_as_the_service_writes_them(visit, written: str, value: float, unit: str):
+    page = visit(address="view=pv")
+    _drawn(page, "pv")
+    ours = page.evaluate("async ([v, u]) => (await import('/static/say.js')).amount(v, u)", [value, unit])
+    assert (ours, write(value, unit)) == (written, written)
+    assert page.evaluate("async () => (await import('/static/say.js')).exact(-0.0004, 'kWh')") == "0"

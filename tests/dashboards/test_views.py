@@ -207,7 +207,7 @@ def test_days_have_as_many_slots_as_the_clock_gives_them(look, lakeside, day, sl
 
 
 def test_alerts_carry_since_energy_and_money(look):
-    alerts = look("en")["alerts"]
+    alerts = look("en")["alerts"]["items"]
     assert [a["title"] for a in alerts] == ["alert meter_stale", "alert pv_underperformance"]
     assert (alerts[0]["since_text"], alerts[0]["age_text"], alerts[0]["kwh_text"]) == ("09:45", "4 h ago", None)
     assert (alerts[1]["kwh_text"], alerts[1]["money_text"]) == ("713 kWh", "513 CNY")
@@ -217,7 +217,7 @@ def test_alerts_carry_since_energy_and_money(look):
 def test_pending_and_resolved_alerts_are_not_open(look, state):
     state.open = [replace(state.open[0], state="pending"), replace(state.open[1], state="resolved")]
     view = look("en")
-    assert view["alerts"] == []
+    assert view["alerts"] == {"open": 0, "items": [], "more": 0, "more_text": None}
     assert (view["numbers"][4]["text"], view["numbers"][4]["tier"]) == ("0", "green")
 
 

@@ -183,3 +183,18 @@ def test_a_second_collector_differs_by_its_share_alone():
     shards = _read(ROOT / "deploy" / "compose" / "shards.yml")["services"]
     assert shards["ingest-south"].pop("extends") == {"file": "docker-compose.yml", "service": "ingest"}
     assert json.dumps(shards["ingest"]).replace("north", "south") == json.dumps(shards["ingest-south"])
+
+
+def test_the_extra_files_can_be_combined_as_the_document_says() -> None:
+    folder = ROOT / "deploy" / "compose"
+    services = {
+        path.name: set(_read(path, PARKWATT_BROKER_LISTEN="192.0.2.10")["services"])
+        for path in (folder / "meters.yml", folder / "meters-tls.yml", folder / "shards.yml")
+    }
+    assert services["meters.yml"] == services["meters-tls.yml"] == {"mosquitto"}
+    assert services["shards.yml"] == {"ingest", "ingest-south"}
+    said = re.findall(
+        r"^COMPOSE_FILE=(\S+)$", (ROOT / "docs" / "operations.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert "docker-compose.yml:deploy/compose/meters.yml:deploy/compose/shards.yml" in said
+    assert all((ROOT / file).is_file() for files in said for file in files.split(":"))

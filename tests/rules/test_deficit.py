@@ -4,8 +4,11 @@ from datetime import date, timedelta
 
 import pytest
 
+from core.text import Language
+from rules.words import speaker
+
 RULE = "deficit_day"
-D13, D14, D15, D16 = (date(2026, 11, d) for d in (13, 14, 15, 16))
+D13, D14, D15, D16, D17, D18 = (date(2026, 11, d) for d in range(13, 19))
 
 
 def test_a_winter_day_as_planned_is_no_news(world) -> None:
@@ -109,3 +112,42 @@ def test_a_cloudless_envelope_says_nothing_of_the_weather(world) -> None:
     world.store.set("park", "small", D13, expected_kwh=500.0, reasons="rung_clear_sky")
     world.walk([D13], RULE)
     assert (world.open(RULE).severity, world.open(RULE).params["weather_kwh"]) == ("warning", "")
+
+
+def why(world, language: Language) -> str:
+    """Return the last of what the open alert says: how it came to be so severe."""
+    detail = speaker(world.park)(world.open(RULE), language).detail
+    if language is Language.ZH:
+        return detail[detail.rindex("。", 0, -1) + 1 :]
+    return detail[max(detail.rfind("A warning"), detail.rfind("Information only")) :]
+
+
+def test_its_words_say_why_it_is_a_warning_or_information(world) -> None:
+    for n in range(1, 8):
+        world.store.balance(D13 - timedelta(days=n), net=0.0, plan=0.0)
+    world.store.balance(D13, net=-500.0, plan=0.0)
+    world.store.set("park", "small", D13, expected_kwh=620.0)
+    world.walk([D13], RULE)
+    assert why(world, Language.EN) == (
+        "A warning, because without the weather 120 kWh are left, beyond the margin of 100 kWh."
+    )
+    assert why(world, Language.ZH) == "除去天气仍差 120 kWh，超过容许的 100 kWh，所以是警告。"
+    world.store.balance(D16, net=-500.0, plan=0.0)
+    world.store.set("park", "small", D16, expected_kwh=500.0)
+    world.walk([D16], RULE)
+    assert why(world, Language.EN) == (
+        "Information only, because without the weather 0 kWh are left, within the margin of 100 kWh."
+    )
+    assert why(world, Language.ZH) == "除去天气剩 0 kWh，在容许的 100 kWh 之内，所以只是提示。"
+    world.store.balance(D17, net=-500.0)
+    world.walk([D17], RULE)
+    assert why(world, Language.EN) == (
+        "Information only: that day has no plan to be held against, and it is short by more than the margin of 100 kWh."
+    )
+    world.store.balance(D18, net=-500.0, plan=0.0)
+    world.store.set("park", "small", D18, expected_kwh=500.0, reasons="rung_clear_sky")
+    world.walk([D18], RULE)
+    assert why(world, Language.EN) == (
+        "A warning, because it is beyond the margin of 100 kWh and how much of it was the weather is not known."
+    )
+    assert why(world, Language.ZH) == "与计划之差超过容许的 100 kWh，天气占多少不得而知，所以是警告。"

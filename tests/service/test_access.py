@@ -584,6 +584,30 @@ def test_on_another_address_nothing_is_served_without_users(open_park: Runtime) 
     assert visitor(open_park).get("/api/v1/park").status_code == 401
 
 
+def test_check_says_what_another_address_needs_before_the_service_starts(tmp_path: Path, capsys) -> None:
+    config = tmp_path / "PARK.yaml"
+
+    def notes(http: str) -> list[str]:
+        config.write_text(yaml(tmp_path, http), encoding="utf-8")
+        assert main(["check", str(config)]) == 0
+        return [line.strip() for line in capsys.readouterr().out.splitlines() if "http" in line]
+
+    assert notes("") == []
+    told = (
+        "note       http.listen 0.0.0.0 lets other machines in, and there are no users here: `run` and `serve` do not "
+        f"start before `parkwatt user {config} add NAME --role admin`"
+    )
+    assert notes(", listen: 0.0.0.0") == [told]
+    assert notes(", listen: 0.0.0.0, admin_password_file: pw") == [
+        f"note       http: there is no file {tmp_path / 'pw'}"
+    ]
+    (tmp_path / "pw").write_text(PASSWORD)
+    assert notes(", listen: 0.0.0.0, admin_password_file: pw") == []
+    with closing(AccessTables(tmp_path / "state.sqlite")) as people:
+        people.add_person("Ann", Role.ADMIN, HASH, NOW)
+    assert notes(", listen: 0.0.0.0") == []
+
+
 def test_the_first_admin_comes_out_of_a_file_once(open_park: Runtime, tmp_path: Path) -> None:
     file, passwords = tmp_path / "admin_password", Passwords()
     with pytest.raises(ConfigError, match="cannot read http.admin_password_file"):

@@ -53,6 +53,17 @@ def enter(page: Page, name: str, password: str) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
+@pytest.mark.usefixtures("people")
+def test_a_viewer_is_offered_nothing_that_would_be_refused(server: str, browse) -> None:
+    for name, offered in (("Vera", 0), ("Ann", 1)):
+        page = browse().new_page()
+        page.goto(f"{server}/?lang=en")
+        enter(page, name, PASSWORD)
+        page.wait_for_selector("html[data-role]")
+        page.wait_for_selector("#corrections h2")
+        expect(page.get_by_role("button", name="Correct…")).to_have_count(offered)
+
+
 def test_signing_in_leads_back_and_signing_out_shuts(people: Runtime, server: str, browse, tmp_path: Path) -> None:
     page = browse().new_page()
     page.goto(f"{server}/?lang=en#power")

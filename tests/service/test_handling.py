@@ -77,7 +77,7 @@ def test_an_alert_is_acknowledged_commented_on_and_given_back(client: TestClient
     shown = hall(client)
     assert (shown["acknowledged"], shown["silenced"]) == (True, False)
     assert shown["handled_text"] == ["Acknowledged by Li Wei, 2026-11-12 12:00: on my way"]
-    (overview,) = client.get("/api/v1/overview?lang=zh").json()["alerts"]
+    (overview,) = client.get("/api/v1/overview?lang=zh").json()["alerts"]["items"]
     assert overview["handled_text"] == ["Li Wei 于 2026-11-12 12:00 确认：on my way"]
     again = post(client, "alerts/ack", OF_HALL | {"author": "Ann"})
     assert (again.status_code, again.json()["detail"]) == (400, "Li Wei has acknowledged it already")

@@ -21,11 +21,9 @@ def test_the_page_and_its_scripts_come_from_here(client: TestClient) -> None:
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "://" not in page.text.replace("http://www.w3.org", "")
-    script = client.get("/static/vendor/plotly.min.js")
+    script = client.get("/static/app.js")
     assert script.status_code == 200
-    assert (
-        client.get("/static/vendor/plotly.min.js", headers={"if-none-match": script.headers["etag"]}).status_code == 304
-    )
+    assert client.get("/static/app.js", headers={"if-none-match": script.headers["etag"]}).status_code == 304
 
 
 @pytest.mark.parametrize(
