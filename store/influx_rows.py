@@ -122,5 +122,5 @@ def starts_of(measurement: str, park_id: str, rows: pd.DataFrame, tags: tuple[st
 
 def lanes_of(starts: Sequence[str], lanes: int) -> list[Ints]:
     """Return the rows of every lane: a series keeps to one lane, so that its lines arrive in their order."""
-    lane = np.fromiter((hash(start) % lanes for start in starts), dtype="int64", count=len(starts))
+    lane = np.fromiter(map(hash, starts), dtype="int64", count=len(starts)) % lanes
     return [np.flatnonzero(lane == n) for n in range(lanes)]

@@ -81,7 +81,7 @@ class ReadingStarts(dict[tuple[object, object, object], str]):
         """Return the start of the line of every row."""
         if len(self) > MOST_STARTS:
             self.clear()
-        return [self[key] for key in zip(devices, quantities, channels, strict=True)]
+        return list(map(self.__getitem__, zip(devices, quantities, channels, strict=True)))
 
     def __missing__(self, key: tuple[object, object, object]) -> str:
         device, quantity, channel = key
