@@ -6,77 +6,61 @@ are park time. `core/park_file.py` reads the file and turns every fault into lin
 
 from __future__ import annotations
 
-import itertools
 import os
-import re
-from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
 
+from core.dated import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    Dated,
+    DeviceId,
+    Identifier,
+    Model,
+    Share,
+    When,
+    overlapping,
+    valid_one,
+)
+from core.park_pv import Array, ForecastService
 from core.text import Language, Text
 
-Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-DeviceId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f+#/]+$")]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class Model(BaseModel):
-    """Base of everything in PARK.yaml: unknown keys are faults, values do not change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-FIRST_YEAR, LAST_YEAR = 1970, 2200  # outside them a date is a slip of the pen
-
-
-def _as_datetime(value: Any) -> Any:  # Any: pydantic hands over whatever stood in the YAML
-    if isinstance(value, int | float):
-        raise ValueError("is no date (write it like 2026-10-01 or 2026-10-01T08:00)")  # noqa: TRY004 - pydantic collects these
-    if isinstance(value, date) and not FIRST_YEAR <= value.year <= LAST_YEAR:
-        raise ValueError(f"lies outside {FIRST_YEAR} to {LAST_YEAR}")
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - becomes park time in Park
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-        return _as_datetime(date.fromisoformat(value))
-    return value
-
-
-When = Annotated[datetime, BeforeValidator(_as_datetime)]
-
-
-class Dated(Model):
-    """Something that holds from `valid_from` until before `valid_to`; open-ended where either is absent."""
-
-    valid_from: When | None = None
-    valid_to: When | None = None
-
-    def valid_at(self, instant: datetime) -> bool:
-        """Say whether this held at an aware instant."""
-        return (self.valid_from is None or self.valid_from <= instant) and (
-            self.valid_to is None or instant < self.valid_to
-        )
-
-
-D = TypeVar("D", bound=Dated)
-
-
-def valid_one(elements: Iterable[D], instant: datetime) -> D | None:
-    """Return the one element that held at `instant`; validation made sure there are not two."""
-    return next((e for e in elements if e.valid_at(instant)), None)
+__all__ = [
+    "FIRST_YEAR",
+    "LAST_YEAR",
+    "Alerts",
+    "Array",
+    "Broker",
+    "CarbonChoice",
+    "Dated",
+    "DeviceAssignment",
+    "DeviceId",
+    "EmbeddedStore",
+    "ForecastService",
+    "Http",
+    "Identifier",
+    "InfluxStore",
+    "Model",
+    "Park",
+    "Point",
+    "Receiver",
+    "Reports",
+    "Rules",
+    "Shard",
+    "Share",
+    "Target",
+    "Tariff",
+    "Tls",
+    "When",
+    "overlapping",
+    "secret",
+    "valid_one",
+]
 
 
 class DeviceAssignment(Dated):
@@ -107,30 +91,28 @@ class Point(Model):
     name: Text
     parent: Identifier | None = None
     group: Identifier | None = Field(None, description="points of one group are shown together, e.g. a building")
+    source: Literal["station", "service"] = Field(
+        "station", description="service: nobody measures here, a weather service computes (role weather only)"
+    )
     devices: tuple[DeviceAssignment, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fed_by_service(cls, value: Any) -> Any:  # Any: pydantic hands over whatever stood in the YAML
+        if isinstance(value, dict) and value.get("source") == "service" and not value.get("devices"):
+            own = {"id": f"{value.get('id')}-service", "template": "json", "interval_s": 3600.0}
+            return {**value, "devices": [own]}
+        return value
+
+    @model_validator(mode="after")
+    def _weather_alone_is_computed(self) -> Point:
+        if self.source == "service" and self.role != "weather":
+            raise ValueError("source: service is for points of the role weather")
+        return self
 
     def device_at(self, instant: datetime) -> DeviceAssignment | None:
         """Return the device that served the point at `instant`."""
         return valid_one(self.devices, instant)
-
-
-class Array(Dated):
-    """A PV array: modules of one orientation behind one PV point."""
-
-    id: Identifier
-    name: Text
-    point: Identifier = Field(description="the pv point that meters it; a point may serve several arrays")
-    dc_kwp: float = Field(gt=0.0)
-    ac_kw: float = Field(gt=0.0, description="AC rating of its inverters")
-    tilt: float = Field(ge=0.0, le=90.0, description="degrees from horizontal")
-    azimuth: float = Field(ge=0.0, lt=360.0, description="degrees clockwise from north")
-    mounting: Literal["freestanding", "semi_integrated", "close_mount", "insulated"] = "freestanding"
-    gamma_pdc: float = Field(-0.0035, gt=-0.01, le=0.0, description="1/K")
-    losses: Share = Field(0.08, description="mismatch, wiring, nameplate; not soiling, shading, availability")
-    degradation_per_year: Share = 0.005
-    commissioned: date | None = None
-    weather: Identifier | None = Field(None, description="the weather point that serves it")
-    strings: int | None = Field(None, gt=0)
 
 
 class Tariff(Dated):
@@ -354,6 +336,9 @@ class Park(Model):
     http: Http = Http()
     points: tuple[Point, ...] = Field(min_length=1)
     arrays: tuple[Array, ...] = ()
+    weather_service: ForecastService | None = Field(
+        None, description="asked for the weather of every point with `source: service`; nobody is asked without it"
+    )
     tariffs: tuple[Tariff, ...] = ()
     targets: tuple[Target, ...] = ()
     carbon: tuple[CarbonChoice, ...] = Field((), description="in China, where absent, the national average")
@@ -395,7 +380,8 @@ class Park(Model):
 
     def _dated(self) -> list[Dated]:
         devices = [d for p in self.points for d in p.devices]
-        return [*devices, *self.arrays, *self.tariffs, *self.targets, *self.carbon]
+        limits = [c for a in self.arrays for c in a.curtailments]
+        return [*devices, *self.arrays, *limits, *self.tariffs, *self.targets, *self.carbon]
 
     def _utc(self, value: datetime | None) -> datetime | None:
         if value is None:
@@ -440,15 +426,4 @@ def secret(env: str | None, file: Path | None) -> str | None:
         return os.environ.get(env)
     if file:
         return file.read_text().strip()
-    return None
-
-
-def overlapping(elements: Sequence[Dated]) -> tuple[int, int] | None:
-    """Return the indices of two elements that hold at the same time, if any do."""
-    first = datetime.min.replace(tzinfo=UTC)
-    last = datetime.max.replace(tzinfo=UTC)
-    spans = sorted((e.valid_from or first, e.valid_to or last, i) for i, e in enumerate(elements))
-    for (_, end, i), (start, _, j) in itertools.pairwise(spans):
-        if start < end:
-            return min(i, j), max(i, j)
     return None

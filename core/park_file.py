@@ -195,6 +195,12 @@ def _cross_checks(park: Park) -> Iterator[Problem]:
     for name in ("arrays", "tariffs", "targets", "carbon"):
         for index, element in enumerate(getattr(park, name)):
             yield from _ordered(element, f"{name}[{index}]")
+    for index, array in enumerate(park.arrays):
+        for number, limit in enumerate(array.curtailments):
+            yield from _ordered(limit, f"arrays[{index}].curtailments[{number}]")
+    if park.weather_service and not any(p.source == "service" for p in park.points):
+        reason = "no point takes the service's weather"
+        yield Problem("weather_service", reason, "add a point of the role weather with `source: service`")
 
 
 def _duplicates(park: Park) -> Iterator[Problem]:

@@ -16,6 +16,7 @@ class ReadingFlag(IntFlag):
     OUT_OF_RANGE = 2  # beyond the physical bounds of its quantity: kept, but never used
     FUTURE = 4  # time ahead of ours by more than the allowance: kept, but never used
     IMPORTED = 8  # came from a file
+    SERVICE = 16  # computed by a weather service; nobody measured it here
 
 
 UNUSABLE = ReadingFlag.OUT_OF_RANGE | ReadingFlag.FUTURE
@@ -37,7 +38,11 @@ class Reason(StrEnum):
     SENSOR_FAULT = "sensor_fault"
     RUNG_POA = "rung_poa"
     RUNG_GHI = "rung_ghi"
+    RUNG_SERVICE = "rung_service"
+    RUNG_PEERS = "rung_peers"
+    RUNG_TEMPERATURE = "rung_temperature"
     RUNG_CLEAR_SKY = "rung_clear_sky"
+    SERVICE_TEMPERATURE = "service_temperature"
     DEFAULT_TEMPERATURE = "default_temperature"
     PARTIAL = "partial"  # the period is not over yet
     CORRECTED = "corrected"  # a person's correction is applied here

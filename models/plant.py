@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from core.park import Array, Park
 from core.quantities import Scope
-from models import pv
+from models import peers, pv
 from models.balance import top
 from models.rollup import Periods, amount
 from models.rows import Row
@@ -44,22 +44,48 @@ def plant_of(
     grid: Grid,
 ) -> Plant:
     """Return expectation and generation; `weather` holds the credible gauges of every weather point."""
-    fallback = next(iter(weather.values()), {})
-    expected: dict[str, SlotSeries] = {}
-    irradiation: dict[str, SlotSeries] = {}
-    for array_id, versions in arrays_by_id(park).items():
-        parts = []
-        for array in versions:
-            gauges = weather.get(array.weather, {}) if array.weather else fallback
-            parts.append((array, pv.array_series(array, gauges, sky, grid)))
-        series = pv.versions_joined(parts, grid)
-        expected[array_id], irradiation[array_id] = series.expected, series.irradiation
-    return Plant(generation, expected, irradiation)
+    computed = {p.id for p in park.by_role("weather") if p.source == "service"}
+    service = next((weather[i] for i in computed if i in weather), None)
+    station = next((i for i in weather if i not in computed), None)
+    found: dict[int, pv.ArraySeries] = {}
+    for point, arrays in _by_weather(park, station, computed).items():
+        gauges = weather.get(point, {}) if point else {}
+        made = pv.portfolio(arrays, gauges, sky, grid, service)
+        found.update(zip(map(id, arrays), made, strict=True))
+    whole = {
+        array_id: pv.versions_joined([(array, found[id(array)]) for array in versions], grid)
+        for array_id, versions in arrays_by_id(park).items()
+    }
+    irradiation = {array_id: series.irradiation for array_id, series in whole.items()}
+    plant = Plant(generation, {array_id: series.expected for array_id, series in whole.items()}, irradiation)
+    return replace(plant, expected=peers.filled(_units(park, plant, grid), sky, grid))
+
+
+def _by_weather(park: Park, station: str | None, computed: set[str]) -> dict[str | None, list[Array]]:
+    """Return all descriptions of arrays by the station that serves them; None where only a service does."""
+    found: dict[str | None, list[Array]] = {}
+    for array in park.arrays:
+        point = array.weather or station
+        found.setdefault(None if point in computed else point, []).append(array)
+    return found
+
+
+def _units(park: Park, plant: Plant, grid: Grid) -> list[peers.Unit]:
+    return [
+        peers.Unit(
+            array_id,
+            versions,
+            peak_kwp(versions, grid),
+            plant.expected[array_id],
+            own_generation(park, plant, array_id),
+        )
+        for array_id, versions in arrays_by_id(park).items()
+    ]
 
 
 def hottest_rise(park: Park, weather_id: str, gauges: Mapping[str, SlotSeries], sky: Sky, grid: Grid) -> Floats | None:
     """Return how far cells are above air, in K, at the hottest of the arrays a weather point serves."""
-    first = next((p.id for p in park.by_role("weather")), None)
+    first = next((p.id for p in park.by_role("weather") if p.source == "station"), None)
     served = [a for a in park.arrays if (a.weather or first) == weather_id]
     rises = [np.where(pv.exists_at(a, grid), pv.cell_rise(a, gauges, sky), 0.0) for a in served]
     return np.max(rises, axis=0) if rises else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from pvlib import clearsky, irradiance
 from pvlib.location import Location
 
 from core.park import Park
-from models.series import SLOT_US, Bools, Floats, Grid
+from models.series import Bools, Floats, Grid, Ints
 
 HORIZON_DEG = -0.833  # centre of the sun at visible sunrise: its radius and refraction
 EQUATOR_MEAN_C = 27.0
@@ -39,14 +39,18 @@ class Sky:
         """Where the sun is above the horizon."""
         return self.zenith < 90.0 - HORIZON_DEG
 
+    def at(self, where: Ints) -> Sky:
+        """Return some slots of it."""
+        return Sky(*(getattr(self, field.name)[where] for field in fields(self)))
+
 
 def sky_over(park: Park, grid: Grid) -> Sky:
-    """Return the sky over a park for every slot of a grid.
+    """Return the sky over a park for every slot of a grid: once for all its arrays.
 
     Solar position (NREL SPA) is taken at slot mid-points: at slot starts it would be half a slot early. Clear sky is
     Ineichen-Perez with the monthly Linke turbidity that pvlib ships (SoDa), so it needs no network.
     """
-    times = pd.DatetimeIndex(pd.to_datetime(grid.edges_us[:-1] + SLOT_US // 2, unit="us", utc=True))
+    times = pd.DatetimeIndex(pd.to_datetime(grid.edges_us[:-1] + np.diff(grid.edges_us) // 2, unit="us", utc=True))
     site = Location(park.latitude, park.longitude, altitude=park.altitude_m)
     sun = site.get_solarposition(times)
     days = np.asarray(times.day_of_year, dtype=float)

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
+from core.rungs import RUNG_WORDS
 from core.text import Text
 from core.verdict import MIN_COVERAGE, target_for
 from reports.report import ArrayLine, Definition, Method
 from reports.source import Source
 
-RUNG_WORDS = {
-    "rung_poa": Text(zh="实测组件面辐照度", en="measured plane-of-array irradiance"),
-    "rung_ghi": Text(
-        zh="实测水平总辐照度，经分解与转置", en="measured horizontal irradiance, decomposed and transposed"
-    ),
-    "rung_clear_sky": Text(zh="晴空模型（仅为上限，非估计值）", en="clear-sky model (an upper bound, not an estimate)"),
-    "default_temperature": Text(zh="部分时段无气温，用缺省值", en="default air temperature where none was measured"),
-}
 _REGISTERS = Text(zh="电表读数差", en="register differences")
 _OWN = Text(zh="园区并网点与光伏电表", en="grid connection and PV meters")
 _BALANCE = Text(zh="负荷/发电平衡（Sartori 等，2012）", en="load/generation balance (Sartori et al. 2012)")

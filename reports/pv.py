@@ -8,6 +8,7 @@ import numpy as np
 
 from core.park import Array
 from core.quantities import Scope
+from core.rungs import RUNG_WORDS
 from core.text import Text
 from core.timebase import SLOT_HOURS
 from reports.alerts import is_pv
@@ -18,7 +19,6 @@ from reports.source import Source
 QUARTERS = 4
 HOURS = 24
 DAYLIGHT = (6, 18)  # shown even when nothing was generated
-RUNGS = ("rung_poa", "rung_ghi", "rung_clear_sky", "default_temperature")
 
 
 def pv(source: Source, alerts: tuple[AlertLine, ...]) -> Pv:
@@ -55,7 +55,7 @@ def _array(source: Source, array: Array) -> ArrayLine:
         index=month("energy_performance_index"),
         performance_ratio=month("performance_ratio"),
         irradiation=month("irradiation_kwh_m2"),
-        rungs=tuple(r for r in RUNGS if r in reasons),
+        rungs=tuple(r for r in RUNG_WORDS if r in reasons),
     )
 
 

@@ -11,8 +11,8 @@ from typing import Literal
 from pydantic import Field
 
 from core.park import Park, Share
-from core.quality import Reason
 from core.quantities import Scope
+from core.rungs import ESTIMATED
 from core.store import AlertRecord
 from core.timebase import day_bounds, day_of
 from core.verdict import MIN_COVERAGE
@@ -92,7 +92,7 @@ class Deficit(Watch):
         """
         expected, made = _of(facts, day, "expected_kwh"), _of(facts, day, "generation_kwh")
         usual = [v.value for d in _comparable(day) if self._is_known(v := _of(facts, d, "load_kwh"))]
-        measured = self._is_known(expected) and Reason.RUNG_CLEAR_SKY not in expected.reasons
+        measured = self._is_known(expected) and ESTIMATED.isdisjoint(expected.reasons)
         if not (measured and math.isfinite(beyond_kwh) and len(usual) >= _USUAL_MIN_DAYS):
             return {}
         pv_kwh = expected.value - made.value

@@ -18,6 +18,7 @@ from pydantic import Field
 from core.park import Array, Park, Share, valid_one
 from core.quality import Reason
 from core.quantities import Scope
+from core.rungs import IRRADIANCE_UNCERTAINTY, ON_SITE
 from core.store import AlertRecord
 from core.timebase import day_bounds, day_of
 from core.verdict import MIN_COVERAGE
@@ -25,7 +26,9 @@ from rules.facts import DayValue, Facts, Moment
 from rules.lifecycle import MISSING, Observation
 from rules.watch import Watch, days_back, text_number
 
-_RUNGS = frozenset({Reason.RUNG_POA.value, Reason.RUNG_GHI.value})
+_RUNGS = ON_SITE
+# A few percent of an index mean nothing where nobody on the site measured the light.
+_COARSE = frozenset(IRRADIANCE_UNCERTAINTY) - ON_SITE
 _SD_OF_MAD = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
 _MIN_BEFORE = 5  # days, to know their scatter
 _BEYOND_SCATTER = 2.5  # robust standard deviations
@@ -275,4 +278,4 @@ def _peers(park: Park, entity: str, day: date) -> list[str]:
 
 def _is_measured(index: DayValue, min_coverage: float) -> bool:
     known = math.isfinite(index.value) and index.coverage >= min_coverage
-    return known and Reason.RUNG_CLEAR_SKY not in index.reasons
+    return known and _COARSE.isdisjoint(index.reasons)
