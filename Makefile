@@ -9,7 +9,7 @@ SIDE_BY_SIDE := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1))) --dist 
 # The tests start hundreds of processes: each would compile the whole program anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lock lint format torture tables seeds pictures bench bench-peers clean dashboards
+.PHONY: run test accuracy lock lint format torture tables seeds pictures bench bench-peers clean dashboards
 
 run: $(VENV)/.run
 	$(BIN)/parkwatt demo $(ARGS)
@@ -47,6 +47,9 @@ seeds: $(VENV)/.dev
 
 pictures: $(VENV)/.dev
 	$(BIN)/python -m tests.pictures $(ARGS)
+
+accuracy: $(VENV)/.dev
+	$(BIN)/python -m tests.accuracy
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench $(ARGS)

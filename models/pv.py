@@ -27,6 +27,7 @@ __all__ = [
     "ArraySeries",
     "ac_power",
     "array_series",
+    "by_light",
     "cell_rise",
     "cell_temperature",
     "curtailed",
@@ -69,9 +70,13 @@ def portfolio(
     their sum, Perez-Driesse where both are known. DC: PVWatts v5 (Dobos 2014, NREL/TP-6A20-62641), its losses, ageing
     by years since commissioning. All arrays are computed together, so a hundred cost little more than one.
     """
+    return by_light(arrays, light_of(gauges, sky, service, grid), air_of(gauges, sky, service), sky, grid)
+
+
+def by_light(arrays: Sequence[Array], light: Light, air: Air, sky: Sky, grid: Grid) -> list[ArraySeries]:
+    """Return the expectation of arrays under a known light and air."""
     if not arrays:
         return []
-    light, air = light_of(gauges, sky, service, grid), air_of(gauges, sky, service)
     poa, ac_kw = _computed(arrays, light, air, sky, _ages(arrays, grid), grid.day_numbers())
     hours = float(grid.edges_us[1] - grid.edges_us[0]) / HOUR_US
     ac_kw *= hours
