@@ -43,7 +43,7 @@ beam and diffuse are guessed from their sum; where both are known Perez-Driesse 
 default there. `transposition` of an array overrides both. An isotropic sky is not offered.
 
 Reflection of the beam at flat angles is taken off where irradiance was transposed: PVWatts' hours come much closer by
-it, SERF's a little (rows "without reflection"). It is not taken off irradiance measured in the plane:
+it, SERF's bias a little (rows "without reflection"). It is not taken off irradiance measured in the plane:
 no data here show that it helps. Corrections for low light were not tried.
 """
 

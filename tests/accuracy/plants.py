@@ -110,7 +110,9 @@ def serf() -> Case:
     rows = pd.read_csv(DATA / "serf" / "east.csv.gz", parse_dates=["local_time"])
     # The last day ends in the night and is left out.
     grid = grid_of(rows["local_time"].iloc[0].date(), date(2016, 10, 12), park.zone, FAR)
-    service = {q: known(_placed(rows, q, grid, park.zone)) for q in ("ghi_wm2", "temp_air_c")}
+    # Left out of the file is the night, in which there is neither light nor power.
+    ghi, air = np.nan_to_num(_placed(rows, "ghi_wm2", grid, park.zone)), _placed(rows, "temp_air_c", grid, park.zone)
+    service = {"ghi_wm2": known(ghi), "temp_air_c": known(air)}
     made = np.maximum(np.nan_to_num(_placed(rows, "ac_w", grid, park.zone)), 0.0) * 0.25 / 1000.0
     return Case(park, grid, sky_over(park, grid), service, {"east": made})
 
