@@ -26,6 +26,7 @@ from ingest.collector import Collector, CollectorStatus
 from ingest.shards import WHOLE
 from ingest.templates import load_templates, with_templates
 from ingest.unfinished import finish
+from ingest.weather.feed import Feed, service_of
 from models.compute import Compute
 from rules.engine import RuleEngine
 from rules.notify.pipeline import Notifier
@@ -140,6 +141,9 @@ class Jobs:
         self._alerts = AlertCopy(runtime.park, runtime.store, runtime.state, runtime.say)
         self._collectors = CollectorLog(runtime.park, runtime.store, runtime.state)
         self._lateness = Lateness(runtime.park, runtime.store, runtime.state)
+        choice, park = runtime.park.weather_service, runtime.park
+        service = service_of(choice, runtime.clock) if choice else None
+        self._feed = Feed(park, service, runtime.store, runtime.state) if service else None
         self._scheduler = BackgroundScheduler(
             timezone="UTC", job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
@@ -154,6 +158,8 @@ class Jobs:
         self._add("compute", self._run_compute, now, seconds=COMPUTE_EVERY_S)
         self._add("rules", self._run_rules, now + timedelta(seconds=10), seconds=RULES_EVERY_S)
         self._add("watch", self._run_watch, now + timedelta(seconds=20), seconds=WATCH_EVERY_S)
+        if self._runtime.park.weather_service:
+            self._add("weather", self._run_weather, now, minutes=self._runtime.park.weather_service.every_minutes)
         self._add("compact", self._run_compact, now + timedelta(minutes=10), hours=COMPACT_EVERY_H)
         self._scheduler.start()
         self._watch.start()
@@ -177,6 +183,11 @@ class Jobs:
                 for job in self._scheduler.get_jobs():
                     job.modify(next_run_time=now)
 
+    def _run_weather(self, now: datetime) -> None:
+        """Ask the weather service; readings may come while others compute, so nobody waits for its answer."""
+        if self._feed is not None:
+            self._feed.run(now)
+
     def _add(self, name: str, work: Callable[[datetime], object], first: datetime, **every: int) -> None:
         health = self._runtime.jobs[name] = JobHealth()
         self._scheduler.add_job(
@@ -188,7 +199,7 @@ class Jobs:
         clock = self._runtime.clock
         health.last_start, started_s = clock.now(), clock.monotonic_s()
         try:
-            with self._runtime.working:
+            with contextlib.nullcontext() if name == "weather" else self._runtime.working:
                 work(health.last_start)
         except Exception as error:
             health.failures += 1

@@ -1,0 +1,141 @@
+"""Open-Meteo: open-source weather models, forecast and past (https://open-meteo.com/en/docs).
+
+Its free service is for non-commercial use; a paid plan has a key, and the program can be hosted oneself. Data: CC BY
+4.0, with a visible link. An hour is labelled by its end: radiation is the mean of the hour before, temperature and
+wind are instants.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import requests
+
+from core.clock import Clock
+from core.errors import ConfigError, Rejected, Retryable
+from core.park import ForecastService
+from core.weather import WEATHER_COLUMNS
+
+HOUR = timedelta(hours=1)
+RECENT_DAYS = 92  # the forecast service also knows so much of the past; older is in the archive
+LONGEST_FORECAST_H = 16 * 24
+PIECE_DAYS = 366  # of the archive, asked for at once
+BACK_OFF_S = 3600.0  # its limits are per minute, hour and day, and it does not say when one ends
+_ASKED = {"shortwave_radiation": "W/m²", "temperature_2m": "°C", "wind_speed_10m": "m/s"}
+
+
+class OpenMeteo:
+    """Asks Open-Meteo, its paid service, or one's own."""
+
+    name = "open-meteo"
+
+    def __init__(self, choice: ForecastService, clock: Clock) -> None:
+        """Take where to ask; the clock decides between recent weather and the archive."""
+        self._choice = choice
+        self._clock = clock
+        self._session = requests.Session()
+
+    def past(self, lat: float, lon: float, start: datetime, end: datetime) -> pd.DataFrame:
+        first, last = _hour(start), _hour(end - timedelta(microseconds=1))
+        if last < first:
+            return _frame([], {name: [] for name in _ASKED})
+        recent = self._clock.now().date() - timedelta(days=RECENT_DAYS - 1)
+        parts = []
+        while first <= last:
+            until = min(last, first + timedelta(days=PIECE_DAYS))
+            if first.date() < recent:
+                until = min(until, datetime.combine(recent, datetime.min.time(), UTC) - HOUR)
+                days = {"start_date": first.date().isoformat(), "end_date": (until + HOUR).date().isoformat()}
+                parts.append(self._asked(f"{self._choice.archive_url.rstrip('/')}/v1/archive", lat, lon, days))
+            else:
+                parts.append(self._recent(lat, lon, first, until))
+            first = until + HOUR
+        found = pd.concat(parts, ignore_index=True).drop_duplicates("start")
+        return _within(found, _hour(start), last)
+
+    def forecast(self, lat: float, lon: float, now: datetime, hours: int) -> pd.DataFrame:
+        first = _hour(now)
+        last = first + HOUR * (min(hours, LONGEST_FORECAST_H) - 1)
+        return _within(self._recent(lat, lon, first, last), first, last)
+
+    def _recent(self, lat: float, lon: float, first: datetime, last: datetime) -> pd.DataFrame:
+        span = {"start_hour": first.strftime("%Y-%m-%dT%H:%M"), "end_hour": (last + HOUR).strftime("%Y-%m-%dT%H:%M")}
+        return self._asked(f"{self._choice.url.rstrip('/')}/v1/forecast", lat, lon, span)
+
+    def _asked(self, url: str, lat: float, lon: float, span: dict[str, str]) -> pd.DataFrame:
+        terms = {"latitude": f"{lat:.4f}", "longitude": f"{lon:.4f}", "hourly": ",".join(_ASKED), **span}
+        terms |= {"wind_speed_unit": "ms", "timezone": "GMT", "timeformat": "unixtime"}
+        key = os.environ.get(self._choice.api_key_env) if self._choice.api_key_env else None
+        if self._choice.api_key_env and not key:
+            raise ConfigError(
+                f"the environment has no {self._choice.api_key_env}", "it should hold the key of the plan"
+            )
+        if key:
+            terms["apikey"] = key
+        try:
+            answer = self._session.get(url, params=terms, timeout=self._choice.timeout_s, allow_redirects=False)
+        except requests.RequestException as error:
+            # Its own words would hold the whole address, and that may hold the key.
+            raise Retryable(f"{self.name} at {url} does not answer ({type(error).__name__})") from None
+        return self._read(url, answer)
+
+    def _read(self, url: str, answer: requests.Response) -> pd.DataFrame:
+        document = _document(answer)
+        reason = str(document.get("reason", answer.reason))[:200] if isinstance(document, dict) else answer.reason
+        if answer.status_code == requests.codes.too_many_requests:
+            raise Retryable(f"{self.name} wants a pause: {reason}", BACK_OFF_S)
+        if answer.status_code >= requests.codes.server_error:
+            raise Retryable(f"{self.name} at {url} fails: {answer.status_code} {reason}")
+        if answer.status_code in {requests.codes.unauthorized, requests.codes.forbidden}:
+            raise ConfigError(f"{self.name} at {url} refuses the key: {reason}", "see weather_service.api_key_env")
+        if answer.status_code != requests.codes.ok:
+            raise Rejected(f"{self.name} at {url} refuses the question: {answer.status_code} {reason}")
+        try:
+            return _table(document)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise Rejected(f"{self.name} at {url} answers in another shape than documented: {error}") from error
+
+
+def _document(answer: requests.Response) -> Any:  # Any: a foreign document
+    try:
+        return answer.json()
+    except ValueError:
+        return None
+
+
+def _table(document: Any) -> pd.DataFrame:  # Any: a foreign document
+    """Return an answer by interval; raises KeyError, TypeError or ValueError where it is not as documented."""
+    units, hourly = document["hourly_units"], document["hourly"]
+    for name, unit in _ASKED.items():
+        if units[name] != unit:
+            raise ValueError(f"{name} in {units[name]!r}, not {unit!r}")
+    columns = {name: hourly[name] for name in _ASKED}
+    if any(len(column) != len(hourly["time"]) for column in columns.values()):
+        raise ValueError("columns of different lengths")
+    return _frame([int(stamp) for stamp in hourly["time"]], columns)
+
+
+def _frame(stamps: list[int], columns: dict[str, list[float | None]]) -> pd.DataFrame:
+    """Return what belongs to the hours between successive labels: the first label only begins one."""
+    ends = pd.to_datetime(pd.Series(stamps, dtype="int64"), unit="s", utc=True).astype("datetime64[us, UTC]")
+    ghi, air, wind = (np.array(columns[name], dtype=float) for name in _ASKED)
+    whole = np.diff(np.array(stamps, dtype=np.int64)) == HOUR // timedelta(seconds=1)
+    values = (ghi[1:], (air[1:] + air[:-1]) / 2.0, (wind[1:] + wind[:-1]) / 2.0)
+    frame = pd.DataFrame(dict(zip(WEATHER_COLUMNS, (ends[:-1], *values), strict=True)))
+    kept: pd.DataFrame = frame.loc[whole].replace([np.inf, -np.inf], np.nan)
+    return kept.reset_index(drop=True)
+
+
+def _within(found: pd.DataFrame, first: datetime, last: datetime) -> pd.DataFrame:
+    """Return every hour from `first` to `last`; those the service does not know are NaN."""
+    hours = pd.date_range(first, last, freq="h", unit="us")
+    whole: pd.DataFrame = found.set_index("start").reindex(hours).rename_axis("start").reset_index()
+    return whole.loc[:, list(WEATHER_COLUMNS)]
+
+
+def _hour(instant: datetime) -> datetime:
+    return instant.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

@@ -1,0 +1,111 @@
+"""Open-Meteo's answers, recorded after its documentation, and everything else a server may say."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.errors import ConfigError, Rejected, Retryable
+from core.park import ForecastService
+from ingest.weather.open_meteo import OpenMeteo
+from tests.ingest.weather.answers import documented, of_question, serving
+
+NOW = datetime(2026, 6, 20, 10, 20, tzinfo=UTC)
+PLACE = (31.2, 121.5)
+
+
+class Fixed:
+    def now(self) -> datetime:
+        return NOW
+
+    def monotonic_s(self) -> float:
+        return 0.0
+
+
+def client(url: str, **terms) -> OpenMeteo:
+    return OpenMeteo(ForecastService(url=url, archive_url=url, **terms), Fixed())
+
+
+def test_an_hour_is_labelled_by_its_end_there_and_by_its_start_here():
+    start = datetime(2026, 6, 20, 4, tzinfo=UTC)
+    with serving(lambda *_: (200, documented(start, 4))) as (url, asked):
+        found = client(url).past(*PLACE, start, start + timedelta(hours=3))
+    assert found["start"].tolist() == [start + timedelta(hours=n) for n in range(3)]
+    assert found["ghi_wm2"].tolist() == [100.0, 200.0, 300.0]  # of the labels 5, 6 and 7 o'clock
+    assert found["temp_air_c"].tolist() == [10.5, 11.5, 12.5]  # between two instants
+    assert found["wind_speed_ms"].tolist() == [2.0, 2.0, 2.0]
+    path, question = asked[0]
+    assert path == "/v1/forecast"
+    assert question == {
+        "latitude": "31.2000", "longitude": "121.5000", "hourly": "shortwave_radiation,temperature_2m,wind_speed_10m",
+        "start_hour": "2026-06-20T04:00", "end_hour": "2026-06-20T07:00",
+        "wind_speed_unit": "ms", "timezone": "GMT", "timeformat": "unixtime",
+    }  # fmt: skip
+
+
+def test_what_the_service_does_not_know_is_not_a_number():
+    start = datetime(2026, 6, 20, 4, tzinfo=UTC)
+    with serving(lambda *_: (200, documented(start, 4, shortwave_radiation=[0.0, None, 50.0, 60.0]))) as (url, _):
+        found = client(url).past(*PLACE, start, start + timedelta(hours=5))
+    assert found["ghi_wm2"].isna().tolist() == [True, False, False, True, True]
+    assert len(found) == 5
+
+
+def test_older_than_it_keeps_comes_from_the_archive_and_the_seam_is_whole():
+    start = NOW - timedelta(days=100)
+    with serving(of_question) as (url, asked):
+        found = client(url).past(*PLACE, start, NOW)
+    assert [path for path, _ in asked] == ["/v1/archive", "/v1/forecast"]
+    assert len(found) == 100 * 24 + 1
+    assert found["start"].diff().dropna().nunique() == 1
+    assert found["ghi_wm2"].notna().all()
+
+
+def test_a_leap_year_of_the_archive_has_its_29th_of_february():
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    with serving(of_question) as (url, _):
+        found = client(url).past(*PLACE, start, datetime(2025, 1, 1, tzinfo=UTC))
+    assert len(found) == 366 * 24
+    assert (found["start"].dt.strftime("%m-%d") == "02-29").sum() == 24
+
+
+def test_a_forecast_begins_with_the_hour_that_runs():
+    with serving(of_question) as (url, _):
+        found = client(url).forecast(*PLACE, NOW, 48)
+    assert len(found) == 48
+    assert found["start"].iloc[0] == datetime(2026, 6, 20, 10, tzinfo=UTC)
+    assert found["ghi_wm2"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("status", "document", "error", "words"),
+    [
+        (400, {"error": True, "reason": "Latitude must be in range of -90 to 90°."}, Rejected, "Latitude must be"),
+        (429, {"error": True, "reason": "Minutely API request limit exceeded."}, Retryable, "wants a pause"),
+        (502, b"<html>bad gateway</html>", Retryable, "502"),
+        (401, {"error": True, "reason": "The supplied API key is invalid."}, ConfigError, "refuses the key"),
+        (302, b"", Rejected, "302"),
+        (200, b"not json", Rejected, "another shape"),
+        (200, {"hourly": {}}, Rejected, "another shape"),
+        (200, documented(NOW, 3, temperature_2m=[1.0]), Rejected, "different lengths"),
+        (200, documented(NOW, 3, temperature_2m=["mild", 1.0, 2.0]), Rejected, "another shape"),
+        (200, documented(NOW, 3) | {"hourly_units": {"shortwave_radiation": "kJ/m²"}}, Rejected, "kJ/m²"),
+    ],
+)
+def test_everything_else_a_server_says_has_a_name(status, document, error, words):
+    with serving(lambda *_: (status, document)) as (url, _), pytest.raises(error, match=words):
+        client(url).past(*PLACE, NOW - timedelta(hours=5), NOW)
+
+
+def test_silence_is_retryable_and_tells_no_key(monkeypatch):
+    monkeypatch.setenv("METEO_KEY", "s3cret")
+    with serving(of_question) as (url, asked):
+        client(url, api_key_env="METEO_KEY").forecast(*PLACE, NOW, 3)
+        assert asked[0][1]["apikey"] == "s3cret"
+    with pytest.raises(Retryable) as told:
+        client(url, api_key_env="METEO_KEY").forecast(*PLACE, NOW, 3)
+    assert "s3cret" not in str(told.value)
+    monkeypatch.delenv("METEO_KEY")
+    with pytest.raises(ConfigError, match="METEO_KEY"):
+        client(url, api_key_env="METEO_KEY").forecast(*PLACE, NOW, 3)
