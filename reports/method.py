@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.rungs import RUNG_WORDS
+from core.rungs import MODEL_VERSION, RUNG_WORDS
 from core.text import Text
 from core.verdict import MIN_COVERAGE, target_for
 from reports.report import ArrayLine, Definition, Method
@@ -44,10 +44,10 @@ DEFINITIONS = (
     Definition(
         Text(zh="光伏应发电量", en="expected PV"),
         Text(
-            zh="实测天气下的 PVWatts 模型（pvlib），不含污秽、遮挡与停机",
-            en="PVWatts model (pvlib) under measured weather, without soiling, shading or outages",
+            zh="以当时最好的辐照依据驱动的 PVWatts 模型（pvlib），不含污秽、遮挡、停机与限电",
+            en="PVWatts model (pvlib) under the best known irradiance, without soiling, shading, outages or curtailment",
         ),
-        Text(zh="pvlib", en="pvlib"),
+        Text(zh=f"pvlib；模型版本 {MODEL_VERSION}", en=f"pvlib; model version {MODEL_VERSION}"),
     ),
     Definition(
         Text(zh="发电能效指数 EPI", en="energy performance index EPI"),

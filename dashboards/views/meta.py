@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from core.frames import instant
 from core.park import Park
+from core.rungs import MODEL_VERSION, RUNGS
 from core.store import Store
 from core.text import Language, local_time
 from core.timebase import day_of
@@ -29,6 +30,12 @@ def meta(
         "first": day_of(first, park.zone).isoformat() if first else None,
         "arrays": _named({a.id: a.name.say(language) for a in park.arrays}),
         "buildings": _named({p.id: p.name.say(language) for p in park.by_role("load")}),
+        "expectation": {
+            "version": MODEL_VERSION,
+            "rungs": [
+                {"code": r.reason.value, "name": r.words.say(language), "uncertainty": r.uncertainty} for r in RUNGS
+            ],
+        },
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.testclient import TestClient
 
+from core.rungs import MODEL_VERSION
 from service.http import make_app
 from service.runner import Runtime
 
@@ -20,6 +21,8 @@ def test_what_every_view_stands_on(client: TestClient) -> None:
     assert told["zone"] == "Asia/Shanghai"
     assert len(told["today"]) == 10
     assert "carport-2" in {a["id"] for a in told["arrays"]}
+    assert told["expectation"]["version"] == MODEL_VERSION
+    assert told["expectation"]["rungs"][0]["name"] == "measured plane-of-array irradiance"
 
 
 @pytest.mark.parametrize("dashboard", ["park-overview", "pv", "buildings", "carbon", "alerts", "data"])
