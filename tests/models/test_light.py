@@ -12,7 +12,7 @@ from pvlib import irradiance
 from core.park import Array, Park, Point
 from core.quality import Reason
 from core.rungs import ESTIMATED, IRRADIANCE_UNCERTAINTY, RUNG_WORDS, RUNGS, worst_rung
-from models import peers, pv
+from models import peers, plant, pv
 from models.light import air_of, light_of
 from models.plane import ALBEDO
 from models.series import bit, grid_of, reason_text
@@ -183,7 +183,7 @@ def test_below_the_horizon_the_beam_is_blocked_and_the_sky_is_left():
         free = pv.plane_irradiance(array(**PLANT), gauges, sky).value
         behind = pv.plane_irradiance(hill, gauges, sky).value
         hidden = sky.up & (90 - sky.zenith < 30) & (sky.azimuth > 60) & (sky.azimuth < 120)
-        bright = hidden & (sky.dni > 200)
+        bright = hidden & (sky.zenith < 75)
         assert (behind[bright] < 0.7 * free[bright]).all()
         assert (behind[bright] > 0.05 * free[bright]).all()
         assert behind[~hidden] == pytest.approx(free[~hidden])
@@ -283,3 +283,36 @@ def test_every_rung_has_words_an_uncertainty_and_its_place():
     assert min(names.index(n) for n in ESTIMATED) == 4
     assert worst_rung(["rung_poa", "rung_service", "missing"]) == "rung_service"
     assert worst_rung(["missing"]) is None
+
+
+# -- which weather serves which array
+
+
+def test_a_station_serves_its_arrays_and_the_service_fills_in():
+    meters = (Point(id="grid", role="grid", name="g"), *(Point(id=n, role="pv", name=n) for n in ("pa", "pb", "pc")))
+    skies = (
+        Point(id="sat", role="weather", name="s", source="service"),
+        Point(id="met", role="weather", name="m"),
+    )
+    arrays = tuple(
+        array(id=n, **PLANT).model_copy(update={"point": f"p{n}", "weather": w})
+        for n, w in (("a", None), ("b", "met"), ("c", "sat"))
+    )
+    terms = {"id": "t", "name": "T", "latitude": 31.2, "longitude": 121.5, "timezone": "Asia/Shanghai"}
+    park = Park(**terms, points=(*meters, *skies), arrays=arrays)
+    assert park.point("sat").devices[0].id == "sat-service"
+    grid = grid_of(date(2026, 6, 21), date(2026, 6, 21), park.zone, FAR)
+    sky = sky_over(park, grid)
+    morning = np.arange(grid.size) < 48
+    weather = {
+        "sat": {"ghi_wm2": known(0.4 * sky.ghi)},
+        "met": {"ghi_wm2": known(np.where(morning, 0.5 * sky.ghi, np.nan))},
+    }
+    made = plant.plant_of(park, {}, weather, sky, grid)
+    for array_id in ("a", "b"):  # the station that is named, or the first one there is
+        assert rungs(made.irradiation[array_id], sky.up & morning) == {"rung_ghi"}
+        assert rungs(made.irradiation[array_id], sky.up & ~morning) == {"rung_service"}
+    assert rungs(made.irradiation["c"], sky.up) == {"rung_service"}
+    alone = plant.plant_of(park, {}, {}, sky, grid)
+    assert rungs(alone.irradiation["b"], sky.up) == {"rung_clear_sky"}
+    assert np.isfinite(alone.expected["b"].value).all()
