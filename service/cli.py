@@ -26,6 +26,7 @@ from service import (
     history,
     logs,
     memory,
+    orientation_command,
     serving,
 )
 from service.access import commands as access_commands
@@ -125,6 +126,8 @@ def _parser() -> argparse.ArgumentParser:
     access_commands.add_user_parser(add("user", help="who may sign in: add, list, change, remove"))
     access_commands.add_token_parser(add("token", help="tokens for programs: add, list, revoke"))
     access_commands.add_audit_parser(add("audit", help="who changed what, when and from where"))
+
+    orientation_command.add_parser(add("orientation", help="do arrays face where PARK.yaml says? asks their energy"))
 
     correct_command.add_parser(add("correct", help="correct history without touching a reading, or undo that"))
 

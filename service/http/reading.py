@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from starlette.types import Scope as Asked
 from core.quantities import DERIVED, Period, Scope
 from core.text import Language
 from dashboards import views
-from service import exporting
+from service import exporting, orientation_command
 from service.http.answers import AnyJson, written
 from service.http.columns import columns_of
 from service.http.ranges import bounds
@@ -111,7 +112,19 @@ def reading_router(runtime: Runtime, shared: Shared, habits: views.Habits) -> AP
             since = since.replace(tzinfo=runtime.park.zone)
         return [{**vars(a), "words": vars(runtime.say(a, lang))} for a in runtime.state.alerts(since) if a.fired_at]
 
+    _orientation(router, runtime)
     return router
+
+
+def _orientation(router: APIRouter, runtime: Runtime) -> None:
+    @router.get("/orientation", summary="Where arrays face by their own energy, beside what PARK.yaml says")
+    def orientation(
+        array: Annotated[str | None, Query(max_length=64, description="one array; default all")] = None,
+        days: Annotated[int, Query(ge=1, le=orientation_command.MOST_DAYS)] = orientation_command.DAYS,
+    ) -> list[Mapping[str, Any]]:
+        if array is not None and array not in {a.id for a in runtime.park.arrays}:
+            raise HTTPException(404, "there is no such array")
+        return orientation_command.told(runtime.park, runtime.store, array, days, runtime.clock.now())
 
 
 class _InTurn(StreamingResponse):

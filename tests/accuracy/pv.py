@@ -19,6 +19,7 @@ from core.park import Array
 from core.quality import Reason
 from models import peers, pv
 from models.light import air_of, light_of
+from models.orientation import Orientation, inferred
 from models.plane import ALBEDO
 from models.series import Floats, SlotSeries, bit
 from tests.accuracy import plants
@@ -182,6 +183,17 @@ def temperature_errors() -> dict[str, Error]:
     return found
 
 
+def orientation_found(*, service: bool) -> Orientation:
+    """Return where SERF East faces by its own energy."""
+    case = plants.serf()
+    east = plants.array(dc_kwp=5.4, ac_kw=5.6, tilt=45.0, azimuth=158.0, gamma_pdc=-0.0045)
+    made = plants.known(case.made["east"])
+    found = inferred(east, made, {}, case.sky, case.grid, case.gauges if service else None)
+    if isinstance(found, str):
+        raise ValueError(found)
+    return found
+
+
 def rows() -> list[Row]:
     """Return the rows of the accuracy table."""
     found = []
@@ -223,6 +235,11 @@ def rows() -> list[Row]:
     text = f"bias {_range(e.bias for e in beside)}, hourly RMSE {_range(e.rmse for e in beside)} of capacity"
     note = "eight healthy inverters of one orientation: the best case"
     found.append(Row("rung 4, the arrays beside it", "captest, 6 MW, eight inverters", text, note=note))
+    for service, words in ((True, "satellite irradiance"), (False, "a cloudless sky and its brightest days")):
+        east = orientation_found(service=service)
+        text = f"tilt {east.tilt:g}°, azimuth {east.azimuth:g}°, {east.apart_deg:.1f}° off in all"
+        note = "it stands at tilt 45°, azimuth 158°"
+        found.append(Row(f"orientation from its energy, by {words}", "SERF East, 104 days of 2016", text, note=note))
     for name, words in (("temperature", "rung 5, range of temperature"), ("clear_sky", "rung 6, cloudless sky")):
         error = temperature_errors()[name]
         text = f"year {error.bias:+.0%}, days {error.daily:.0%} of the mean"
