@@ -27,6 +27,7 @@ from core.dated import (
     overlapping,
     valid_one,
 )
+from core.holidays import Calendar
 from core.park_pv import Array, ForecastService
 from core.text import Language, Text
 
@@ -310,6 +311,23 @@ class Alerts(Model):
     longest_silence_days: int = Field(14, ge=1, le=366, description="how long alerts may be kept quiet at most")
 
 
+class WorkCalendar(Model):
+    """Which days are worked: public holidays of a country, and the park's own days."""
+
+    country: Literal["CN"] | None = Field(
+        None, description="whose public holidays and make-up workdays hold; in a Chinese time zone CN"
+    )
+    closed: tuple[date, ...] = Field((), description="further days off, e.g. a works holiday")
+    worked: tuple[date, ...] = Field((), description="weekend days or holidays that are worked")
+
+    @model_validator(mode="after")
+    def _one_or_other(self) -> WorkCalendar:
+        both = sorted(set(self.closed) & set(self.worked))
+        if both:
+            raise ValueError(f"{both[0]} cannot be closed and worked")
+        return self
+
+
 class Reports(Model):
     """Reports that were made are kept as they were, beside the state file."""
 
@@ -346,6 +364,7 @@ class Park(Model):
     rules: Rules = Rules()
     alerts: Alerts = Alerts()
     reports: Reports = Reports()
+    calendar: WorkCalendar = WorkCalendar()
 
     _zone: ZoneInfo = PrivateAttr()
     _digest: str = PrivateAttr(default="")
@@ -362,6 +381,15 @@ class Park(Model):
     def _carbon_of_china(cls, value: Any) -> Any:  # Any: pydantic hands over whatever stood in the YAML
         if isinstance(value, dict) and value.get("timezone") in CHINESE_ZONES and "carbon" not in value:
             return {**value, "carbon": [{}]}
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _calendar_of_china(cls, value: Any) -> Any:  # Any: pydantic hands over whatever stood in the YAML
+        if isinstance(value, dict) and value.get("timezone") in CHINESE_ZONES:
+            own = value.get("calendar") or {}
+            if isinstance(own, dict) and "country" not in own:
+                return {**value, "calendar": {**own, "country": "CN"}}
         return value
 
     @field_validator("timezone")
@@ -392,6 +420,12 @@ class Park(Model):
     def zone(self) -> ZoneInfo:
         """The park's time zone."""
         return self._zone
+
+    @property
+    def days(self) -> Calendar:
+        """Which days are worked here."""
+        own = self.calendar
+        return Calendar(own.country or "", frozenset(own.closed), frozenset(own.worked))
 
     @property
     def digest(self) -> str:

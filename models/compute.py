@@ -19,6 +19,7 @@ from models import meter_checks, months, rows
 from models.affected import affected, runs_of
 from models.context import NEAR_US, samples_around
 from models.derive import Derived, derive
+from models.foretelling import Foretelling
 from models.judging import CONTEXT_US, RETURN_WITHIN_US
 from models.points import NEEDED, PointSeries, part_of, point_series
 from models.power import gap_limit_us
@@ -59,6 +60,7 @@ class Compute:
         self._store = store
         self._state = state
         self._settled_until: datetime | None = None
+        self._foretelling = Foretelling(park, store, state)
         for choice in park.carbon:
             factor_for(choice.scheme, choice.region, date.max)
 
@@ -76,7 +78,7 @@ class Compute:
         stored = self._state.value(_UNTIL_KEY)
         since = min(datetime.fromisoformat(stored), until) - SLOT if stored else None
         work = affected(self._park, self._store, self._state, marks, until, since)
-        result = self._compute(work.days, until, progress)
+        result = self._compute(work.days, until, now, progress)
         work.remember(self._state)
         self._state.settle(marks)
         self._state.set_value(_UNTIL_KEY, until.isoformat())
@@ -89,9 +91,11 @@ class Compute:
         """Compute the local days `first_day` to `last_day`, both included, whether dirty or not."""
         until = slot_start(now - SETTLE)
         days = [first_day + timedelta(days=n) for n in range((last_day - first_day).days + 1)]
-        return self._compute([d for d in days if day_bounds(d, self._park.zone)[0] < until], until, progress)
+        return self._compute([d for d in days if day_bounds(d, self._park.zone)[0] < until], until, now, progress)
 
-    def _compute(self, days: Sequence[date], until: datetime, progress: Progress | None) -> ComputeResult:
+    def _compute(
+        self, days: Sequence[date], until: datetime, now: datetime, progress: Progress | None
+    ) -> ComputeResult:
         days = self._computable(days)
         corrections = in_force(self._state.corrections()) if days else ()
         seams = DaySeams(self._state, self._park.zone)
@@ -111,7 +115,7 @@ class Compute:
             open_days = seams.open_days(computed, day_of(until - timedelta(microseconds=1), self._park.zone))
             wanted = list(self._computable(open_days))
         days = sorted(computed)
-        changed += months.write_plans(self._park, self._store, days)
+        changed += self._foretelling.write_plans(days, now)
         changed += months.write_months(self._park, self._store, days, until)
         seams.remember()
         first_day, last_day = (days[0], days[-1]) if days else (None, None)

@@ -1,4 +1,4 @@
-"""Local months and the plans of days, made from what is stored of their slots and days."""
+"""Local months, made from what is stored of their slots and days."""
 
 from __future__ import annotations
 
@@ -8,47 +8,18 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from core.frames import instant
 from core.park import Park
 from core.quantities import DERIVED, Aggregation, Period, Scope
 from core.store import Store
-from core.timebase import day_bounds, day_of, month_bounds
+from core.timebase import day_of, month_bounds
 from models import balance, plan, plant, rollup, rows
+from models.foretelling import PLAN_SERIES
 from models.rollup import Periods
 from models.rows import Row
-from models.series import Floats, Grid, SlotSeries, grid_of, to_us
+from models.series import Floats, Grid, SlotSeries, grid_of
 from models.sky import sky_over
 
-PLAN = "plan_net_balance_kwh"
 _PARK_SLOTS = ("generation_kwh", "import_kwh", "export_kwh", "load_kwh")
-
-
-def write_plans(park: Park, store: Store, days: Sequence[date]) -> int:
-    """Store the plan of every given day that has none and has a basis for one; a plan once stored stays."""
-    if not days:
-        return 0
-    start = day_bounds(days[0] - timedelta(days=plan.LOOKBACK_DAYS), park.zone)[0]
-    end = day_bounds(days[-1], park.zone)[1]
-    stored = store.slots(
-        Period.DAY, start, end, scope=Scope.PARK, entities=[park.id], quantities=[PLAN, "net_balance_kwh"]
-    )
-    balances: dict[date, tuple[float, float]] = {}
-    planned: dict[date, float] = {}
-    starts = [day_of(instant(t), park.zone) for t in stored["start"]]
-    for day, quantity, value, coverage in zip(
-        starts, stored["quantity"], stored["value"].to_numpy(), stored["coverage"].to_numpy(), strict=True
-    ):
-        if quantity == PLAN:
-            planned[day] = float(value)
-        else:
-            balances[day] = (float(value), float(coverage))
-    plans = plan.missing_plans(days, planned, balances)
-    if not plans:
-        return 0
-    size = len(plans)
-    exact = SlotSeries(np.array(list(plans.values())), np.ones(size), np.zeros(size), np.zeros(size, dtype=np.int64))
-    labels = np.array([to_us(day_bounds(d, park.zone)[0]) for d in plans], dtype=np.int64)
-    return store.write_slots(Period.DAY, rows.frame([Row(Scope.PARK, park.id, PLAN, exact)], labels, slice(None)))
 
 
 def write_months(park: Park, store: Store, days: Sequence[date], until: datetime) -> int:
@@ -84,9 +55,9 @@ def _amounts(park: Park, store: Store, grid: Grid, month: Periods) -> list[Row]:
         for (entity, quantity), stored in rows.on_grid(daily, rows.day_starts(grid)).items():
             if DERIVED[quantity].aggregation is not Aggregation.SUM:
                 continue
-            series = _plan_so_far(park, store, grid, stored) if quantity == PLAN else stored
+            series = _plan_so_far(park, store, grid, stored) if quantity == PLAN_SERIES else stored
             # A plan is for whole days, all else for what has elapsed of them.
-            shares = _weighted(series, begun.astype(float) if quantity == PLAN else weights)
+            shares = _weighted(series, begun.astype(float) if quantity == PLAN_SERIES else weights)
             value = np.array([series.value[series.known].sum() if series.known.any() else np.nan])
             mask = np.array([np.bitwise_or.reduce(np.where(begun, series.reasons, 0))])
             found.append(Row(scope, entity, quantity, month.series(value, *shares, mask)))
@@ -96,7 +67,7 @@ def _amounts(park: Park, store: Store, grid: Grid, month: Periods) -> list[Row]:
 def _plan_so_far(park: Park, store: Store, grid: Grid, planned: SlotSeries) -> SlotSeries:
     """Cut the running day's plan to the hour, so that a month to date is held against as much of a plan.
 
-    Its part is the mean of what the days its plan was made from had come to by the same slot.
+    Its part follows what comparable days had come to by the same slot.
     """
     elapsed, length = grid.elapsed(), np.diff(grid.day_at)
     running = np.flatnonzero((elapsed > 0) & (elapsed < length) & planned.known)
@@ -111,7 +82,8 @@ def _plan_so_far(park: Park, store: Store, grid: Grid, planned: SlotSeries) -> S
     )
     slots = rows.on_grid(stored, earlier.edges_us[:-1]).get((park.id, "net_balance_kwh"))
     value = planned.value.copy()
-    value[number] = np.nan if slots is None else plan.part(day, int(elapsed[number]), earlier, slots)
+    whole = float(planned.value[number])
+    value[number] = np.nan if slots is None else plan.part(day, int(elapsed[number]), earlier, slots, whole)
     return replace(planned, value=value)
 
 

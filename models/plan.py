@@ -1,53 +1,280 @@
-"""The plan a day is held against: the mean net balance of comparable earlier days, written once."""
+"""The plan a day is held against: PV under normal weather, consumption on the day's class; made once and kept.
+
+Normal weather is the park's own: the same season of its earlier years, else how clear its last weeks were. Where that
+cannot be told yet, the plan is the mean of comparable days of the last four weeks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
 
-from models.series import Grid, SlotSeries
+from core.holidays import alike
+from core.park import Park
+from core.quantities import Scope
+from core.statements import Json
+from models import demand, past
+from models.past import Clear, Clearness, Past
+from models.series import Bools, Floats, Grid, SlotSeries
+from models.sky import typical_air
 
+VERSION = "plan-2"
 LOOKBACK_DAYS = 28
 MIN_DAYS = 3
 MIN_COVERAGE = 0.9
-_SATURDAY = 5
+MONTH = "month"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a plan is made from: everything known before some day began, and the baselines in force on it."""
+
+    park: Park
+    past: Past
+    clear: Clear
+    baselines: Mapping[str, Mapping[str, Json]]
+    clearness: Mapping[str, Clearness]
+
+
+def known(park: Park, earlier: Past, clear: Clear, baselines: Mapping[str, Mapping[str, Json]]) -> Known:
+    """Gather what a plan for the day after `earlier` is made from."""
+    arrays = dict.fromkeys(a.id for a in park.arrays)
+    return Known(park, earlier, clear, baselines, {a: past.clearness(earlier, clear, a) for a in arrays})
+
+
+def day_body(k: Known, day: date) -> dict[str, Json] | None:
+    """Return the body of the plan of `day`; None where there is no basis for one."""
+    usual = comparable_days(k, day)
+    arrays, irradiation, sun = _normal_pv(k, day)
+    arrays |= _bare_pv(k, usual)
+    loads, baselines = _loads(k, day, usual)
+    residual = _mean(k, Scope.PARK, k.park.id, "residual_kwh", usual)
+    if not k.park.top_loads():
+        residual, baselines = _park_load(k, day, usual)
+    air, air_basis = normal_air(k, [day])
+    body: dict[str, Json] = {
+        "arrays": dict(arrays),
+        "irradiation": dict(irradiation),
+        "loads": dict(loads),
+        "storage_kwh": round(_kept(k, usual), 3),
+        "temp_air_c": round(float(air[0]), 2),
+        "temp_basis": air_basis,
+        "day_class": k.park.days.day_class(day),
+        "announced": k.park.days.announced(day.year),
+        "baselines": dict(baselines),
+        "known_until": k.past.seen[-1].isoformat() if k.past.seen else None,
+    }
+    whole = sum(arrays.values()) - sum(loads.values()) - residual
+    if np.isfinite(whole) and baselines and sun != "typical":
+        return body | {
+            "residual_kwh": round(residual, 3),
+            "net_balance_kwh": round(whole, 3),
+            "basis": f"{sun}+baseline",
+        }
+    return _comparable_body(k, body, arrays, loads, usual)
 
 
 def comparable(day: date, other: date) -> bool:
-    """Say whether two days are of the same class: workday or weekend."""
+    """Say whether two days are both from Monday to Friday, or both of a weekend."""
     return (day.weekday() >= _SATURDAY) == (other.weekday() >= _SATURDAY)
 
 
-def day_plan(day: date, balances: Mapping[date, tuple[float, float]]) -> float:
-    """Return the planned net balance of a day in kWh (generation minus consumption); NaN where it has no basis.
+_SATURDAY = 5
 
-    The mean of (net balance, coverage) over the days of the same class among the 28 days before, of which at least 90 %
-    were measured; at least three of them.
+
+def comparable_days(k: Known, day: date) -> Bools:
+    """Return which past days a day compares with: both of work or both off, in the four weeks before."""
+    calendar, first = k.park.days, day - timedelta(days=LOOKBACK_DAYS)
+    own = calendar.day_class(day)
+    return np.array([d >= first and alike(calendar.day_class(d), own) for d in k.past.seen], dtype=bool)
+
+
+def month_body(k: Known, days: Sequence[date]) -> dict[str, Json] | None:
+    """Return the plan of a month: the sum of its days' plans, all made from the same past; None without a basis."""
+    bodies = [day_body(k, d) for d in days]
+    made = [b for b in bodies if b is not None]
+    if len(made) < len(days):
+        return None
+    first = made[0]
+    sums: dict[str, Json] = {name: _keyed_sum(made, name) for name in ("arrays", "irradiation", "loads")}
+    totals = ("residual_kwh", "storage_kwh", "net_balance_kwh")
+    sums |= {name: round(sum(_number(b[name]) for b in made), 3) for name in totals}
+    air = float(np.mean([_number(b["temp_air_c"]) for b in made]))
+    classes = [str(b["day_class"]) for b in made]
+    return sums | {
+        "temp_air_c": round(air, 2),
+        "day_class": dict(sorted({c: classes.count(c) for c in classes}.items())),
+        "announced": all(bool(b["announced"]) for b in made),
+        "basis": first["basis"],
+        "baselines": first["baselines"],
+        "known_until": first["known_until"],
+    }
+
+
+def _keyed_sum(bodies: Sequence[Mapping[str, Json]], name: str) -> dict[str, Json]:
+    found: dict[str, float] = {}
+    for body in bodies:
+        each = body[name]
+        if isinstance(each, dict):
+            for key, value in each.items():
+                found[key] = found.get(key, 0.0) + _number(value)
+    return {key: round(value, 3) for key, value in found.items()}
+
+
+def normal_air(k: Known, days: Sequence[date]) -> tuple[Floats, str]:
+    """Return a normal mean air temperature of each day in degrees C, and its basis.
+
+    The same season of earlier years; else the last fortnight moved by the typical course of the year at this latitude;
+    else that course alone.
     """
-    earlier = [day - timedelta(days=n) for n in range(1, LOOKBACK_DAYS + 1)]
-    found = [balances[d] for d in earlier if d in balances and comparable(day, d)]
-    values = [value for value, coverage in found if coverage >= MIN_COVERAGE and np.isfinite(value)]
+    air = air_of(k.park, k.past)
+    typical = typical_days(k.park, days)
+    seen = k.past.seen
+    _, basis = past.pool(seen, air, days[0]) if seen else (np.zeros(0), "typical")
+    if basis == "own_years":
+        return np.array([_season_mean(seen, air, d) for d in days]), basis
+    last = np.flatnonzero(np.isfinite(air))[-14:]
+    if basis == "typical" or not len(last):
+        return typical, "typical"
+    away = float(np.mean(air[last] - typical_days(k.park, [seen[i] for i in last])))
+    return typical + away, basis
+
+
+def _season_mean(seen: Sequence[date], air: Floats, day: date) -> float:
+    chosen, _ = past.pool(seen, air, day)
+    return float(np.nansum(np.where(chosen > 0, air, 0.0)) / max(chosen.sum(), 1.0))
+
+
+def typical_days(park: Park, days: Sequence[date]) -> Floats:
+    """Return the typical daytime air temperature of each day at the park's latitude and altitude."""
+    numbers = np.array([d.timetuple().tm_yday for d in days], dtype=float)
+    return typical_air(park.latitude, park.altitude_m, numbers)
+
+
+def air_of(park: Park, earlier: Past) -> Floats:
+    """Return the park's mean outdoor temperature per past day: of its first weather point that knows the day."""
+    found = np.full(earlier.size, np.nan)
+    for point in park.by_role("weather"):
+        own = earlier.whole(Scope.POINT, point.id, "temp_air_c")
+        found = np.where(np.isfinite(found), found, own)
+    return found
+
+
+def _normal_pv(k: Known, day: date) -> tuple[dict[str, float], dict[str, float], str]:
+    """Return energy and irradiation of every array under normal weather, and the weakest basis among them."""
+    energy: dict[str, float] = {}
+    plane: dict[str, float] = {}
+    bases = set()
+    for array, clearness in k.clearness.items():
+        clear_energy, clear_plane = k.clear.of([day], array)
+        chosen, basis = past.pool(k.past.seen, clearness.energy, day)
+        share, light = past.TYPICAL_CLEARNESS, past.TYPICAL_CLEARNESS
+        if basis != "typical":
+            share = _weighted(clearness.energy, chosen * clearness.weight)
+            light = _weighted(clearness.irradiation, chosen * clearness.weight)
+        energy[array] = round(share * float(clear_energy[0]), 3)
+        plane[array] = round((light if np.isfinite(light) else share) * float(clear_plane[0]), 4)
+        bases.add(basis)
+    order = ("typical", "recent", "own_years")
+    return energy, plane, next((b for b in order if b in bases), "none")
+
+
+def _weighted(values: Floats, weights: Floats) -> float:
+    usable = np.isfinite(values) & (weights > 0)
+    return float(np.average(values[usable], weights=weights[usable])) if usable.any() else float("nan")
+
+
+def _loads(k: Known, day: date, usual: Bools) -> tuple[dict[str, float], dict[str, Json]]:
+    """Return the plan of every top load, and which baseline each was made by."""
+    air, _ = normal_air(k, [day])
+    found: dict[str, float] = {}
+    by: dict[str, Json] = {}
+    for point in k.park.top_loads():
+        body = k.baselines.get(point.id)
+        if body is not None and "refused" not in body:
+            found[point.id] = round(float(demand.predict(body, air, [k.park.days.day_class(day)])[0]), 3)
+            by[point.id] = body["last_day"]
+        else:
+            found[point.id] = round(_mean(k, Scope.POINT, point.id, "load_kwh", usual), 3)
+    return found, by
+
+
+def _park_load(k: Known, day: date, usual: Bools) -> tuple[float, dict[str, Json]]:
+    """Return the plan of the whole consumption of a park whose loads are not metered one by one."""
+    body = k.baselines.get(k.park.id)
+    if body is not None and "refused" not in body:
+        air, _ = normal_air(k, [day])
+        used = float(demand.predict(body, air, [k.park.days.day_class(day)])[0])
+        return used, {k.park.id: body["last_day"]}
+    return _mean(k, Scope.PARK, k.park.id, "load_kwh", usual), {}
+
+
+def _bare_pv(k: Known, usual: Bools) -> dict[str, float]:
+    """Return the usual generation of PV meters behind which no array is described, by point."""
+    described = {a.point for a in k.park.arrays}
+    ids = {p.id for p in k.park.by_role("pv")}
+    bare = [p.id for p in k.park.by_role("pv") if p.parent not in ids and p.id not in described]
+    return {p: round(_mean(k, Scope.POINT, p, "generation_kwh", usual), 3) for p in bare}
+
+
+def _kept(k: Known, usual: Bools) -> float:
+    """Return what storage usually keeps of a day, in kWh; 0 where there is none."""
+    if not k.park.by_role("storage"):
+        return 0.0
+    ways = [_mean(k, Scope.PARK, k.park.id, q, usual) for q in ("charge_kwh", "discharge_kwh")]
+    return ways[0] - ways[1] if np.isfinite(ways).all() else 0.0
+
+
+def _mean(k: Known, scope: Scope, entity: str, quantity: str, usual: Bools) -> float:
+    values = k.past.whole(scope, entity, quantity)[usual]
+    values = values[np.isfinite(values)]
     return float(np.mean(values)) if len(values) >= MIN_DAYS else float("nan")
 
 
-def part(day: date, slots_elapsed: int, earlier: Grid, net_balance: SlotSeries) -> float:
-    """Return what `day` should have come to in kWh after its first `slots_elapsed` slots; NaN without a basis.
+def _comparable_body(
+    k: Known, body: dict[str, Json], arrays: Mapping[str, float], loads: Mapping[str, float], usual: Bools
+) -> dict[str, Json] | None:
+    """Return a plan whose balance is the mean of comparable days; what its parts do not make up is the remainder."""
+    net = _mean(k, Scope.PARK, k.park.id, "net_balance_kwh", usual)
+    if not np.isfinite(net):
+        return None
+    used = {point: kwh for point, kwh in loads.items() if np.isfinite(kwh)}
+    usually = {a: _mean(k, Scope.ARRAY, a, "expected_kwh", usual) for a in k.clearness}
+    made = {a: round(kwh if np.isfinite(kwh := usually.get(a, own)) else own, 3) for a, own in arrays.items()}
+    made = {a: kwh for a, kwh in made.items() if np.isfinite(kwh)}
+    rest = sum(made.values()) - sum(used.values()) - net
+    return body | {
+        "arrays": dict(made),
+        "loads": dict(used),
+        "baselines": {},
+        "residual_kwh": round(rest, 3),
+        "net_balance_kwh": round(net, 6),
+        "basis": "comparable_days",
+    }
 
-    The mean over the comparable days of `earlier` whose net balance is measured well enough for a plan.
+
+def part(day: date, slots_elapsed: int, earlier: Grid, net_balance: SlotSeries, planned_kwh: float) -> float:
+    """Return what the plan of `day` comes to in kWh after its first `slots_elapsed` slots; NaN without a basis.
+
+    The mean over the comparable days of `earlier` by the same slot; by how much the plan differs from their whole days
+    is spread evenly over the day.
     """
-    sums = []
+    sums, wholes, length = [], [], 0
     for number, other in enumerate(earlier.days):
         slots = slice(int(earlier.day_at[number]), int(earlier.day_at[number + 1]))
         if comparable(day, other) and net_balance.coverage[slots].mean() >= MIN_COVERAGE:
             sums.append(float(np.nansum(net_balance.value[slots][:slots_elapsed])))
-    return float(np.mean(sums)) if len(sums) >= MIN_DAYS else float("nan")
+            wholes.append(float(np.nansum(net_balance.value[slots])))
+            length = slots.stop - slots.start
+    if len(sums) < MIN_DAYS:
+        return float("nan")
+    return float(np.mean(sums)) + (planned_kwh - float(np.mean(wholes))) * min(1.0, slots_elapsed / length)
 
 
-def missing_plans(
-    days: Sequence[date], planned: Mapping[date, float], balances: Mapping[date, tuple[float, float]]
-) -> dict[date, float]:
-    """Return plans for those days that have none yet and have a basis for one."""
-    plans = {day: day_plan(day, balances) for day in days if day not in planned}
-    return {day: plan for day, plan in plans.items() if np.isfinite(plan)}
+def _number(value: Json) -> float:
+    if not isinstance(value, int | float):
+        raise TypeError("a plan's body holds numbers here")
+    return float(value)

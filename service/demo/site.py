@@ -27,6 +27,7 @@ longitude: 121.92
 altitude_m: 4
 timezone: Asia/Shanghai
 area_ha: 4.7
+calendar: {country: null}  # its load shapes are German and keep no Chinese holiday
 languages: [zh, en]
 
 mqtt: $mqtt
