@@ -71,6 +71,10 @@ def _amount(name: str, unit: str, zh: str, en: str) -> Quantity:
     return Quantity(name, unit, Kind.AMOUNT, Aggregation.SUM, zh, en)
 
 
+def _foretold(name: str, unit: str, zh: str, en: str) -> Quantity:
+    return Quantity(name, unit, Kind.GAUGE, Aggregation.LAST, zh, en)
+
+
 def _ratio(name: str, zh: str, en: str) -> Quantity:
     return Quantity(name, "1", Kind.RATIO, Aggregation.RATIO_OF_SUMS, zh, en)
 
@@ -106,6 +110,18 @@ READING: dict[str, Quantity] = {
     )
 }
 
+# What was foretold, as known at the end of a day, of the month in which the next day lies; kept per day.
+FORETOLD: dict[str, Quantity] = {
+    q.name: q
+    for q in (
+        _foretold("outlook_net_p10_kwh", "kWh", "本月净余额展望（P10）", "outlook of the month's net balance, P10"),
+        _foretold("outlook_net_p50_kwh", "kWh", "本月净余额展望（P50）", "outlook of the month's net balance, P50"),
+        _foretold("outlook_net_p90_kwh", "kWh", "本月净余额展望（P90）", "outlook of the month's net balance, P90"),
+        _foretold("outlook_plan_kwh", "kWh", "本月计划净余额", "planned net balance of the month"),
+        _foretold("outlook_miss_probability", "1", "本月净零不达标概率", "probability that the month misses net zero"),
+    )
+}
+
 # What models derive and the store keeps per slot, day and month. The scopes a quantity occurs in are in the comment.
 DERIVED: dict[str, Quantity] = {
     q.name: q
@@ -133,6 +149,7 @@ DERIVED: dict[str, Quantity] = {
         _ratio("self_sufficiency_month", "自给率（月轧差）", "self-sufficiency, monthly netting"),  # park, month
         _ratio("energy_performance_index", "发电能效指数", "energy performance index"),  # array, park
         _ratio("performance_ratio", "性能比", "performance ratio"),  # array
+        *FORETOLD.values(),  # park, day
         # point: mean of what a sensor or meter showed
         *(q for q in READING.values() if q.kind is Kind.GAUGE),
     )

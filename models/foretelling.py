@@ -7,7 +7,7 @@ later from no more than lay before its day. Nothing said is ever changed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -18,14 +18,14 @@ from core.quantities import Period, Scope
 from core.statements import Json, Kind, Statement
 from core.store import State, Store
 from core.timebase import day_bounds, day_of, month_bounds
-from models import demand, plan, rows
+from models import plan, rows
+from models.baselines import Baselines
 from models.past import Clear, Past
 from models.rows import Row
 from models.series import SlotSeries, to_us
 
 PLAN_SERIES = "plan_net_balance_kwh"
 HISTORY_DAYS = 3 * 366  # of the park's own years that speak for a season
-FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 _PARK = (
     "load_kwh",
     "net_balance_kwh",
@@ -34,6 +34,7 @@ _PARK = (
     "discharge_kwh",
     "generation_kwh",
     "self_consumed_kwh",
+    "expected_kwh",
 )
 _ARRAY = ("expected_kwh", "irradiation_kwh_m2", "generation_kwh")
 _POINT = ("load_kwh", "generation_kwh", "temp_air_c")
@@ -69,7 +70,7 @@ class Foretelling:
         if not missing:
             return 0
         first = missing[0] - timedelta(days=HISTORY_DAYS)
-        earlier = _trimmed(read_past(self._park, self._store, first, missing[-1]))
+        earlier = trimmed(read_past(self._park, self._store, first, missing[-1]))
         baselines = Baselines(self._park, self._state, earlier, now)
         bodies: dict[date, dict[str, Json]] = {}
         for day in missing:
@@ -147,58 +148,7 @@ class Foretelling:
         return found
 
 
-class Baselines:
-    """The baselines in force on a day, learned anew with every month and, where refused, every day.
-
-    No day is learned from before it is over. A refusal is put on record when its reason changes.
-    """
-
-    def __init__(self, park: Park, state: State, earlier: Past, now: datetime) -> None:
-        self._park, self._past, self._now = park, earlier, now
-        self.new: list[Statement] = []
-        said = state.statements(Kind.BASELINE) if earlier.days else []
-        self._said: dict[str, list[Statement]] = {}
-        for statement in said:
-            self._said.setdefault(statement.entity, []).append(statement)
-        self._bodies: dict[date, dict[str, Mapping[str, Json]]] = {}
-
-    def on(self, day: date) -> dict[str, Mapping[str, Json]]:
-        """Return the body in force on `day` of every load, and of the park where its loads are not metered."""
-        if day not in self._bodies:
-            entities = [p.id for p in self._park.by_role("load")] or [self._park.id]
-            self._bodies[day] = {e: body for e in entities if (body := self._in_force(e, day)) is not None}
-        return self._bodies[day]
-
-    def _in_force(self, entity: str, day: date) -> Mapping[str, Json] | None:
-        start = day_bounds(day, self._park.zone)[0]
-        earlier = [s for s in self._said.get(entity, []) if s.start <= start]
-        last = max(earlier, key=lambda s: s.start) if earlier else None
-        if last is not None and not self._due(last, day):
-            return last.body
-        daily = self._daily(entity, day)
-        body = demand.baseline(daily)
-        if last is None or "refused" not in body or body["refused"] != last.body.get("refused"):
-            said = Statement(Kind.BASELINE, entity, start, FOREVER, self._now, demand.VERSION, body)
-            self.new.append(said)
-            self._said.setdefault(entity, []).append(said)
-        return body
-
-    def _due(self, last: Statement, day: date) -> bool:
-        since = day_of(last.start, self._park.zone)
-        return "refused" in last.body or (day.year, day.month) != (since.year, since.month)
-
-    def _daily(self, entity: str, day: date) -> demand.Daily:
-        past = self._past.before(day)
-        scope = Scope.PARK if entity == self._park.id else Scope.POINT
-        first = past.index(day - timedelta(days=demand.WINDOW_DAYS))
-        kwh = past.whole(scope, entity, "load_kwh")[first:]
-        known = np.isfinite(kwh)
-        days = [d for d, k in zip(past.seen[first:], known, strict=True) if k]
-        air = plan.air_of(self._park, past)[first:]
-        return demand.Daily(days, kwh[known], air[known], self._park.days.day_classes(days))
-
-
-def _trimmed(past: Past) -> Past:
+def trimmed(past: Past) -> Past:
     """Leave out the days before anything is known."""
     firsts = [int(np.argmax(s.known)) for s in past.table.values() if s.known.any()]
     at = min(firsts, default=len(past.days) - 1)

@@ -1,0 +1,319 @@
+"""What a day, a month or a year will come to: PV, load, net balance and self-sufficiency as P10, P50 and P90.
+
+Paths of the days still open are drawn, seeded, from the park's own days: blocks of consecutive past days with their
+clearness, their temperature and what their consumption was of its baseline, so that spells of weather stay together
+(block bootstrap, Künsch 1989). Where a weather service foretells a day, its clearness takes the place of the drawn one,
+with the error such forecasts had. What is measured of the period stands.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+
+from core.holidays import alike
+from core.quantities import Scope
+from core.statements import Json
+from models import demand, past, plan
+from models.plan import Known
+from models.series import Bools, Floats, Ints
+
+VERSION = "outlook-1"
+PATHS = 400
+BLOCK_DAYS = 3
+MIN_POOL = 14
+LEVELS = (0.1, 0.5, 0.9)
+NEIGHBOUR = 0.2  # clearness: how near a past day's eve has to be to yesterday to be drawn often for tomorrow
+RATIO_BOUNDS = (0.3, 3.0)  # a day's consumption against its baseline
+SEASON_RISK = 0.10  # standard error of another season's clearness where only the last weeks are known
+LOAD_RISK = 0.05  # the same of consumption
+RISK_DAYS = 90.0  # so far ahead these are reached
+FORECAST_ERROR = 0.12  # of clearness, standard deviation for the day itself, until the service's own errors are known
+FORECAST_GROWTH = 0.02  # per day ahead
+MIN_ERRORS = 14
+WHOLE_FORECAST = 0.9  # of a day a forecast covers
+BLOCKS_DAYS = 2  # consumption drifts for days: its mean is known as from half as many of them
+SATURATIONS = np.arange(0.05, 1.51, 0.01)
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """What a weather service says of days to come: clearness as share of a cloudless day's energy, air in degrees C."""
+
+    service: str
+    clearness: Mapping[date, float]
+    temp_air_c: Mapping[date, float] = field(default_factory=dict)
+    error: float = FORECAST_ERROR  # standard deviation of clearness for the first day
+
+
+@dataclass(frozen=True)
+class Ways:
+    """Drawn paths: kWh per path and day."""
+
+    generation: Floats
+    load: Floats
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """The park's own past days: clearness, consumption over its course, air over its normal; and the cloudless kWh."""
+
+    share: Floats
+    ratio: Floats
+    air: Floats
+    usable: Bools
+
+
+def body(k: Known, days: Sequence[date], today: date, foretold: Foretold | None = None) -> dict[str, Json]:
+    """Return the outlook for `days` as known at the beginning of `today`, or why there is none.
+
+    Quantiles are of the sums over the period: what is measured of it and what is drawn of the rest.
+    """
+    seen = k.past.seen
+    made = k.past.whole(Scope.PARK, k.park.id, "generation_kwh")
+    used = k.past.whole(Scope.PARK, k.park.id, "load_kwh")
+    own = k.past.whole(Scope.PARK, k.park.id, "self_consumed_kwh")
+    known = {d for d, g, u in zip(seen, made, used, strict=True) if np.isfinite(g) and np.isfinite(u)}
+    since = min(known, default=today)
+    counted = [d for d in days if d >= since]
+    done = [d for d in counted if d in known]
+    still = [d for d in counted if d not in known]
+    told: dict[str, Json] = {
+        "since": counted[0].isoformat() if counted else None,
+        "days": len(counted),
+        "open_days": len(still),
+        "known_until": seen[-1].isoformat() if seen else None,
+    }
+    pool = _pool(k)
+    if int(pool.usable.sum()) < MIN_POOL:
+        return {"refused": "too_few_days", **told}
+    at = {d: n for n, d in enumerate(seen)}
+    places = np.array([at[d] for d in done], dtype=np.int64)
+    ways = drawn(k, pool, still, today, foretold)
+    curve = saturation(made, used, own)
+    g = made[places].sum() + ways.generation.sum(axis=1)
+    load = used[places].sum() + ways.load.sum(axis=1)
+    measured = np.isfinite(own[places])
+    taken = np.where(measured, own[places], own_use(made[places], used[places], curve))
+    self_used = taken.sum() + own_use(ways.generation, ways.load, curve).sum(axis=1)
+    net = g - load
+    ratio = self_used / np.maximum(load, 1e-9)
+    served = [d for d in still if foretold is not None and d in foretold.clearness]
+    _, weather = past.pool(seen, pool.share, still[0] if still else today)
+    return told | {
+        "generation_kwh": _quantiles(g, 1),
+        "load_kwh": _quantiles(load, 1),
+        "net_balance_kwh": _quantiles(net, 1),
+        "self_sufficiency": _quantiles(np.minimum(ratio, 1.0), 4),
+        "miss_probability": round(float(np.mean(net < 0)), 3),
+        "basis": f"forecast:{foretold.service}" if foretold and served else "climatology",
+        "weather": weather,
+        "pool_days": int(pool.usable.sum()),
+        "to_date": {
+            "days": len(done),
+            "generation_kwh": round(float(made[places].sum()), 1),
+            "load_kwh": round(float(used[places].sum()), 1),
+        },
+        "foretold": {d.isoformat(): round(foretold.clearness[d], 3) for d in served} if foretold else {},
+        "paths": PATHS,
+    }
+
+
+def drawn(k: Known, pool: _Pool, days: Sequence[date], today: date, foretold: Foretold | None = None) -> Ways:
+    """Return paths of generation and load of the days still open, at the beginning of `today`."""
+    if not days:
+        return Ways(np.zeros((PATHS, 0)), np.zeros((PATHS, 0)))
+    # Seeded by park and day: an outlook that anyone can repeat.
+    rng = np.random.default_rng(zlib.crc32(f"{k.park.id}:{today.isoformat()}".encode()))
+    origins = _origins(k, pool, days, today, rng)
+    ahead = np.array([max((d - today).days, 0) for d in days], dtype=float)
+    share = pool.share[origins] * _risk(pool.share[pool.usable], ahead, SEASON_RISK, _basis_known(k, pool, today), rng)
+    normal, _ = plan.normal_air(k, days)
+    air = normal[None, :] + pool.air[origins]
+    if foretold is not None:
+        share, air = _served(share, air, days, ahead, foretold, rng)
+    cloudless = cloudless_kwh(k, days)
+    ratio = pool.ratio[origins] * _risk(pool.ratio[pool.usable], ahead, LOAD_RISK, False, rng)
+    load = course(k, days, air) * np.clip(ratio, *RATIO_BOUNDS)
+    return Ways(np.clip(share, 0.0, None) * cloudless[None, :], load)
+
+
+def _served(
+    share: Floats, air: Floats, days: Sequence[date], ahead: Floats, foretold: Foretold, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Put what a service foretells in the place of what was drawn, with its error; far ahead the draw is as good."""
+    share, air = share.copy(), air.copy()
+    spread = float(np.std(share))
+    for n, day in enumerate(days):
+        if day in foretold.temp_air_c:
+            air[:, n] = foretold.temp_air_c[day] + rng.normal(0, 1.0 + 0.2 * ahead[n], len(air))
+        if day in foretold.clearness:
+            error = min(foretold.error + FORECAST_GROWTH * ahead[n], spread)
+            share[:, n] = foretold.clearness[day] + rng.normal(0, error, len(share))
+    return np.clip(share, 0.02, None), air
+
+
+def _risk(values: Floats, ahead: Floats, most: float, known: bool, rng: np.random.Generator) -> Floats:
+    """Return a factor per path and day for what the pool does not know: its own mean, and other seasons."""
+    mean = max(float(np.mean(values)), 1e-9)
+    own = float(np.std(values)) / mean / np.sqrt(max(len(values) / BLOCKS_DAYS, 1.0))
+    season = np.zeros(len(ahead)) if known else most * np.minimum(ahead / RISK_DAYS, 1.0)
+    one, other = rng.normal(size=(2, PATHS, 1))
+    return np.asarray(np.exp(own * one + season[None, :] * other))
+
+
+def _basis_known(k: Known, pool: _Pool, today: date) -> bool:
+    return past.pool(k.past.seen, np.where(pool.usable, pool.share, np.nan), today)[1] == "own_years"
+
+
+def _origins(k: Known, pool: _Pool, days: Sequence[date], today: date, rng: np.random.Generator) -> Ints:
+    """Return for every path and open day the past day it is drawn from, in blocks of consecutive days."""
+    seen, usable = k.past.seen, pool.usable
+    share = np.where(usable, pool.share, np.nan)
+    longest = np.array([usable[n : n + BLOCK_DAYS].all() and n + BLOCK_DAYS <= len(usable) for n in range(len(usable))])
+    origins = np.zeros((PATHS, len(days)), dtype=np.int64)
+    for first in range(0, len(days), BLOCK_DAYS):
+        length = min(BLOCK_DAYS, len(days) - first)
+        chosen, _ = past.pool(seen, share, days[first])
+        weights = np.where(longest, chosen, 0.0)
+        if weights.sum() < MIN_POOL / 2:
+            weights = usable.astype(float)
+        if first == 0 and days[0] <= today:
+            weights = weights * _eve(pool, seen, today)
+        weights = weights / weights.sum()
+        starts = rng.choice(len(seen), size=PATHS, p=weights)
+        block = np.minimum(starts[:, None] + np.arange(length)[None, :], len(seen) - 1)
+        origins[:, first : first + length] = np.where(usable[block], block, starts[:, None])
+    return origins
+
+
+def _eve(pool: _Pool, seen: Sequence[date], today: date) -> Floats:
+    """Return how much the day before each past day was like yesterday; 1 throughout where that is not known."""
+    if not seen or (today - seen[-1]).days != 1 or not pool.usable[-1]:
+        return np.ones(len(seen))
+    before = np.concatenate([[np.nan], np.where(pool.usable, pool.share, np.nan)[:-1]])
+    near = np.exp(-(((before - pool.share[-1]) / NEIGHBOUR) ** 2) / 2)
+    return np.where(np.isfinite(near), near, 0.0) + 0.05
+
+
+def _pool(k: Known) -> _Pool:
+    seen = k.past.seen
+    made = k.past.whole(Scope.PARK, k.park.id, "generation_kwh")
+    used = k.past.whole(Scope.PARK, k.park.id, "load_kwh")
+    cloudless = cloudless_kwh(k, seen)
+    air = plan.air_of(k.park, k.past)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(cloudless > 0, made / cloudless, np.where(made == 0, 0.0, np.nan))
+        ratio = np.clip(used / course(k, seen, air[None, :])[0], *RATIO_BOUNDS) if seen else np.zeros(0)
+    away = air - _running(air - plan.typical_days(k.park, seen)) - plan.typical_days(k.park, seen) if seen else air
+    usable = np.isfinite(share) & np.isfinite(ratio)
+    return _Pool(share, ratio, np.where(np.isfinite(away), away, 0.0), usable)
+
+
+def _running(values: Floats) -> Floats:
+    """Return the mean of four weeks around every day, of what is known."""
+    known = np.isfinite(values)
+    kernel = np.ones(min(29, 2 * (len(values) // 2) + 1))
+    weight = np.convolve(known.astype(float), kernel, "same")[: len(values)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.convolve(np.where(known, values, 0.0), kernel, "same")[: len(values)] / weight)
+
+
+def cloudless_kwh(k: Known, days: Sequence[date]) -> Floats:
+    """Return what the park's arrays would give on cloudless days, in kWh.
+
+    PV meters without a described array follow the others; with no array at all every day counts as one, and clearness
+    is energy over the mean day's.
+    """
+    total = np.zeros(len(days))
+    for array in k.clearness:
+        total += k.clear.of(days, array)[0]
+    if k.clearness:
+        return total
+    mean = np.nanmean(k.past.whole(Scope.PARK, k.park.id, "generation_kwh")) if k.past.size else np.nan
+    return np.full(len(days), mean if np.isfinite(mean) else 0.0)
+
+
+def course(k: Known, days: Sequence[date], air: Floats) -> Floats:
+    """Return the park's consumption in kWh by baseline, per row of air temperatures and day.
+
+    Loads without a baseline, and what no sub-meter counts, are the mean of days of work or days off of the last weeks.
+    """
+    classes = k.park.days.day_classes(days)
+    total = np.zeros((len(air), len(days)))
+    rest = k.past.whole(Scope.PARK, k.park.id, "load_kwh").copy()
+    held = [p.id for p in k.park.top_loads()] or [k.park.id]
+    for entity in held:
+        told = k.baselines.get(entity)
+        if told is None or "refused" in told:
+            continue
+        total += demand.predict(told, air.ravel(), classes * len(air)).reshape(air.shape)
+        scope = Scope.PARK if entity == k.park.id else Scope.POINT
+        rest -= k.past.whole(scope, entity, "load_kwh")
+    return total + np.maximum(_by_class(k, rest, classes), 0.0)[None, :]
+
+
+def _by_class(k: Known, values: Floats, classes: Sequence[str]) -> Floats:
+    """Return the mean of the last 60 days' values by work or off, for every class."""
+    calendar = k.park.days.day_classes(k.past.seen)
+    recent = np.arange(k.past.size) >= k.past.size - past.RECENT_DAYS
+    found: dict[str, float] = {}
+    for name in set(classes):
+        same = np.array([alike(c, name) for c in calendar], dtype=bool) & recent & np.isfinite(values)
+        any_day = recent & np.isfinite(values)
+        chosen = same if same.sum() >= plan.MIN_DAYS else any_day
+        found[name] = float(np.mean(values[chosen])) if chosen.any() else 0.0
+    return np.array([found[c] for c in classes])
+
+
+def saturation(made: Floats, used: Floats, own: Floats) -> float:
+    """Return c of ``own / load = c (1 - exp(-(generation / load) / c))``: the share of a day's load that PV can reach.
+
+    Little PV is used up whole; much PV reaches no more than the load by day and what storage brings into the night.
+    Least squares over the days that are known; 0.5 where none is. Our own form.
+    """
+    known = np.isfinite(made) & np.isfinite(used) & np.isfinite(own) & (used > 0)
+    if not known.any():
+        return 0.5
+    misses = [float(np.sum((own_use(made[known], used[known], c) - own[known]) ** 2)) for c in SATURATIONS]
+    return float(SATURATIONS[int(np.argmin(misses))])
+
+
+def own_use(made: Floats, used: Floats, limit: float) -> Floats:
+    """Return the PV used on the spot in kWh; see `saturation`."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x = np.where(used > 0, made / used, 0.0)
+    return np.asarray(np.minimum(used * limit * (1.0 - np.exp(-x / limit)), used))
+
+
+def _quantiles(values: Floats, digits: int) -> list[Json]:
+    return [round(float(v), digits) for v in np.quantile(values, LEVELS)]
+
+
+def given_of_expected(k: Known) -> float:
+    """Return what the park generated of what was expected of it in the last four weeks; 1 where nobody knows."""
+    made = k.past.whole(Scope.PARK, k.park.id, "generation_kwh")[-plan.LOOKBACK_DAYS :]
+    expected = k.past.whole(Scope.PARK, k.park.id, "expected_kwh")[-plan.LOOKBACK_DAYS :]
+    both = np.isfinite(made) & np.isfinite(expected) & (expected > 0)
+    if both.sum() < plan.MIN_DAYS:
+        return 1.0
+    return float(np.clip(made[both].sum() / expected[both].sum(), *RATIO_BOUNDS))
+
+
+def forecast_error(k: Known, said: Sequence[Mapping[str, Json]]) -> float:
+    """Return the standard deviation of clearness that was foretold for days since measured; a default while too few."""
+    made = k.past.whole(Scope.PARK, k.park.id, "generation_kwh")
+    cloudless = cloudless_kwh(k, k.past.seen)
+    actual = {d: m / c for d, m, c in zip(k.past.seen, made, cloudless, strict=True) if c > 0 and np.isfinite(m)}
+    away = []
+    for one in said:
+        foretold = one.get("foretold")
+        for day, share in (foretold if isinstance(foretold, dict) else {}).items():
+            at = date.fromisoformat(day)
+            if at in actual and isinstance(share, int | float):
+                away.append(actual[at] - share)
+    return float(np.sqrt(np.mean(np.square(away)))) if len(away) >= MIN_ERRORS else FORECAST_ERROR
