@@ -18,7 +18,7 @@ def period_name(subject: str, first: date) -> Text:
         return Text(zh=day_name(first.month, first.day, Language.ZH), en=day_name(first.month, first.day, Language.EN))
     if subject == MONTH:
         return Text(
-            zh=f"{first.year}年{month_name(first.month, Language.ZH)}",
+            zh=f"{first.year} 年 {first.month} 月",
             en=f"{month_name(first.month, Language.EN)} {first.year}",
         )
     return Text(zh=f"{first.year} 年", en=str(first.year))
@@ -26,7 +26,7 @@ def period_name(subject: str, first: date) -> Text:
 
 def outlook_sentence(subject: str, first: date, body: Mapping[str, Json]) -> Text:
     """Say how likely the period misses net zero, and between what its balance will lie with 80 % probability."""
-    name = period_name(subject, first)
+    name = _counted(subject, first, body)
     if "refused" in body:
         why = refusal(str(body["refused"]))
         return Text(zh=f"{name.zh}：暂无展望（{why.zh}）。", en=f"{name.en}: no outlook yet ({why.en}).")
@@ -46,6 +46,16 @@ def outlook_sentence(subject: str, first: date, body: Mapping[str, Json]) -> Tex
             f"with 80 % between {energy(low)} and {energy(high)}."
         ),
     )
+
+
+def _counted(subject: str, first: date, body: Mapping[str, Json]) -> Text:
+    """Return the period's name, and from when on it is counted where the park's data begin later."""
+    name, since = period_name(subject, first), body.get("since")
+    if not isinstance(since, str) or since == first.isoformat():
+        return name
+    day = date.fromisoformat(since)
+    zh, en = (day_name(day.month, day.day, language) for language in (Language.ZH, Language.EN))
+    return Text(zh=f"{name.zh}（自 {zh}起）", en=f"{name.en} (from {en} on)")
 
 
 def numbers(value: Json) -> list[float]:

@@ -78,14 +78,16 @@ class Outlooks:
             new += [self._statement(subject, first, now, known, foretold, today) for subject, first in periods]
         self._state.add_statements(new)
         self._write_series(new)
-        self._done = today
-        return new
+        if any("refused" not in s.body for s in new if s.body["as_of_day"] == today.isoformat()):
+            self._done = today
+        return [s for s in new if "refused" not in s.body]
 
     def _said(self, today: date) -> set[date]:
         """Return the days of this month on which its outlook was said, by the day whose beginning it was known at."""
         start, end = month_bounds(today.year, today.month, self._park.zone)
         found = self._state.statements(Kind.OUTLOOK, start, end, entity=self._park.id, every=True)
-        return {date.fromisoformat(str(s.body["as_of_day"])) for s in found if s.subject == MONTH and s.start == start}
+        own = [s.body for s in found if s.subject == MONTH and s.start == start]
+        return {date.fromisoformat(str(b["as_of_day"])) for b in own if "refused" not in b}
 
     def _known(self, earlier: Past, baselines: Baselines, day: date) -> plan.Known:
         return plan.known(self._park, earlier.before(day), self._clear, baselines.on(day))

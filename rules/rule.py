@@ -12,6 +12,7 @@ from core.park import Identifier
 from core.text import Text
 from rules.deficit import Deficit
 from rules.envelope import Envelope
+from rules.foreseen import MonthForeseen
 from rules.happening import Happening
 from rules.lifecycle import OnMissing, Terms
 from rules.performance import Performance
@@ -36,7 +37,8 @@ def _as_duration(value: Any) -> Any:  # Any: pydantic hands over whatever stood 
 
 Duration = Annotated[timedelta, BeforeValidator(_as_duration)]
 AnyWatch = Annotated[
-    Deficit | TargetTier | Performance | Envelope | Silence | Happening | Threshold, Field(discriminator="kind")
+    Deficit | TargetTier | MonthForeseen | Performance | Envelope | Silence | Happening | Threshold,
+    Field(discriminator="kind"),
 ]
 
 

@@ -27,6 +27,7 @@ from service import (
     logs,
     memory,
     orientation_command,
+    outlook_command,
     serving,
 )
 from service.access import commands as access_commands
@@ -117,10 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--seconds", type=_seconds, default=60.0, metavar="S", help="how long to listen (default 60)")
     _with_park(command, lambda a: commands.discover(_load(a.park), a.seconds))
 
-    command = add("report", help="write the monthly net-zero report as PDF, XLSX and JSON")
-    command.add_argument("--month", required=True, metavar="YYYY-MM")
-    command.add_argument("--out", type=Path, default=Path(), metavar="DIR")
-    _with_park(command, lambda a: commands.report(_load(a.park), a.month, a.out))
+    _told(add)
 
     dashboards_command.add_parser(add("dashboards", help="a park's own Grafana dashboards: build files, or push them"))
     access_commands.add_user_parser(add("user", help="who may sign in: add, list, change, remove"))
@@ -147,6 +145,17 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--folder", type=Path, default=Path(".demo"), help="where it keeps its data (default .demo)")
     command.set_defaults(command=lambda a: commands.demo(a.folder, a.port, a.seed, a.interval))
     return parser
+
+
+def _told(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add("report", help="write the monthly net-zero report as PDF, XLSX and JSON")
+    command.add_argument("--month", required=True, metavar="YYYY-MM")
+    command.add_argument("--out", type=Path, default=Path(), metavar="DIR")
+    _with_park(command, lambda a: commands.report(_load(a.park), a.month, a.out))
+
+    command = add("outlook", help="what day, month and year will probably come to")
+    _with_language(command)
+    _with_park(command, lambda a: outlook_command.outlook(_load(a.park), a.lang))
 
 
 def _ingest(arguments: argparse.Namespace) -> None:

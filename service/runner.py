@@ -28,6 +28,7 @@ from ingest.templates import load_templates, with_templates
 from ingest.unfinished import finish
 from ingest.weather.feed import Feed, service_of
 from models.compute import Compute
+from models.outlooks import Outlooks
 from rules.engine import RuleEngine
 from rules.notify.pipeline import Notifier
 from rules.words import speaker
@@ -45,6 +46,7 @@ log = logging.getLogger(__name__)
 COMPUTE_EVERY_S = 20
 RULES_EVERY_S = 60
 WATCH_EVERY_S = 60
+FORETELL_EVERY_S = 300  # once a day there is something to say, soon after midnight
 COMPACT_EVERY_H = 6
 COMPACT_LAG = timedelta(days=3)  # days older than this seldom receive late readings
 CLOCK_CHECK_S = 5.0
@@ -136,6 +138,7 @@ class Jobs:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._compute = Compute(runtime.park, runtime.store, runtime.state)
+        self._outlooks = Outlooks(runtime.park, runtime.store, runtime.state)
         self._rules = RuleEngine(runtime.park, runtime.store, runtime.state)
         self._notifier = Notifier(runtime.park, runtime.state)
         self._alerts = AlertCopy(runtime.park, runtime.store, runtime.state, runtime.say)
@@ -157,6 +160,7 @@ class Jobs:
         now = self._runtime.clock.now()
         self._add("compute", self._run_compute, now, seconds=COMPUTE_EVERY_S)
         self._add("rules", self._run_rules, now + timedelta(seconds=10), seconds=RULES_EVERY_S)
+        self._add("foretell", self._run_foretell, now + timedelta(seconds=15), seconds=FORETELL_EVERY_S)
         self._add("watch", self._run_watch, now + timedelta(seconds=20), seconds=WATCH_EVERY_S)
         if self._runtime.park.weather_service:
             self._add("weather", self._run_weather, now, minutes=self._runtime.park.weather_service.every_minutes)
@@ -221,6 +225,10 @@ class Jobs:
         if result.changed:
             self._runtime.tell("data")
 
+    def _run_foretell(self, now: datetime) -> None:
+        if self._outlooks.run(now):
+            self._runtime.tell("data")
+
     def _run_rules(self, now: datetime) -> None:
         alerts = {a.fingerprint: (a.state, a.active_at) for a in self._rules.evaluate(now)}
         if alerts != self._told:
@@ -251,6 +259,7 @@ def catch_up(runtime: Runtime, progress: Callable[[int, int], None] | None = Non
     now = runtime.clock.now()
     with runtime.working:
         Compute(runtime.park, runtime.store, runtime.state).run(now, progress)
+        Outlooks(runtime.park, runtime.store, runtime.state).run(now)
         first = runtime.store.info().first_reading
         if first is not None:
             RuleEngine(runtime.park, runtime.store, runtime.state).replay(first, now)

@@ -100,6 +100,39 @@ MONTH = (
         width=12,
     ),
     Panel(
+        "month-outlook",
+        text("本月净余额展望", "Outlook of the month's net balance"),
+        PanelKind.CURVE,
+        (
+            park(Period.DAY, "outlook_net_p50_kwh", "pv", text("最可能（P50）", "likely (P50)")),
+            Series(
+                Period.DAY, Scope.PARK, "outlook_net_p10_kwh", "expected", text("偏低（P10）", "low (P10)"), dashed=True
+            ),
+            Series(
+                Period.DAY,
+                Scope.PARK,
+                "outlook_net_p90_kwh",
+                "expected",
+                text("偏高（P90）", "high (P90)"),
+                dashed=True,
+            ),
+            Series(Period.DAY, Scope.PARK, "outlook_plan_kwh", "unknown", text("计划", "plan"), dashed=True),
+        ),
+        text(
+            "当日结束时对其次日所在月份的展望；P10 与 P90 之间有八成可能",
+            "As known at the end of each day, of the month its next day lies in; 80 % lie between P10 and P90",
+        ),
+        width=12,
+    ),
+    Panel(
+        "month-miss",
+        text("本月净零不达标的概率", "Probability that the month misses net zero"),
+        PanelKind.CURVE,
+        (park(Period.DAY, "outlook_miss_probability", "import"),),
+        text("当日结束时所知", "As known at the end of each day"),
+        width=12,
+    ),
+    Panel(
         "netting",
         text("自给率：按轧差时段（日）", "Self-sufficiency by netting window, by day"),
         PanelKind.CURVE,

@@ -24,6 +24,7 @@ from dashboards.views.meta import about
 from dashboards.views.month import month
 from dashboards.views.multiples import arrays, buildings
 from dashboards.views.numbers import five_numbers
+from dashboards.views.outlook import month_outlook
 from dashboards.views.power import power_now
 from dashboards.views.quality import coverage, events_of_month
 from dashboards.views.today import today_curve
@@ -57,7 +58,7 @@ def overview(
     return {
         "meta": about(park, now, data.language, _last_data(data), collector, empty=data.empty)
         | {"today": data.day.isoformat()},
-        "verdict": _verdict(data),
+        "verdict": _verdict(data) | month_outlook(data, state),
         "numbers": five_numbers(data, alerts),
         "power": power_now(data),
         "today": today_curve(data, alerts, events, say),

@@ -10,7 +10,8 @@ export function verdict(view) {
     h("div", { class: `judgement ${view.tier}` },
       h("span", { class: "badge" }, shape(view.tier), h("strong", {}, view.tier_word)),
       h("p", { class: "sentence" }, view.sentence),
-      measured(view.coverage, view.estimated)),
+      measured(view.coverage, view.estimated),
+      view.outlook ? h("p", { class: "outlook", title: view.outlook_note }, view.outlook) : null),
   ];
 }
 

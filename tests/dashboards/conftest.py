@@ -19,6 +19,8 @@ from core.park import Park
 from core.park_file import load_park
 from core.quality import Event
 from core.quantities import Period
+from core.statements import Kind as StatementKind
+from core.statements import Statement
 from core.store import AlertRecord, StoreInfo
 from core.text import Language
 from core.timebase import day_bounds, days_between, month_bounds
@@ -85,6 +87,11 @@ class MemoryState:
 
     acted: list[Act] = field(default_factory=list)
     quiet: list[Silence] = field(default_factory=list)
+    said: list[Statement] = field(default_factory=list)
+
+    def statements(self, kind: StatementKind, start=None, end=None, *, entity=None) -> list[Statement]:
+        own = [s for s in self.said if s.kind is kind and entity in {None, s.entity}]
+        return [s for s in own if (start is None or s.end > start) and (end is None or s.start < end)]
 
     def acts(self, lives: Iterable[tuple[str, datetime]]) -> list[Act]:
         wanted = set(lives)

@@ -34,6 +34,16 @@ PARAMS: dict[str, dict[str, float | str]] = {
         "target_ratio": 0.5,
         "short_kwh": 11432.0,
     },
+    "month_foreseen": {
+        "month": "2026-11",
+        "day": "2026-11-13",
+        "miss_ratio": 0.85,
+        "low_kwh": -9120.0,
+        "net_kwh": -4300.0,
+        "high_kwh": 800.0,
+        "left_days": 17.0,
+        "plan_kwh": 1250.0,
+    },
     "pv_below_expectation": {
         "since_day": "2026-11-13",
         "index": 0.893,
@@ -70,6 +80,10 @@ TITLES = {
     "self_sufficiency_month": (
         "11 月至今自给率 32.1 %，目标 50.0 %：未达标",
         "November so far: self-sufficiency 32.1 %, target 50.0 % (below target)",
+    ),
+    "month_foreseen": (
+        "11 月净零不达标的概率为 85.0 %",
+        "November will miss net zero with a probability of 85.0 %",
     ),
     "pv_below_expectation": (
         "车棚：发电低于应发 11 %，自 11 月 13 日起，少发约 240 kWh（约 173 元）",
