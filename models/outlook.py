@@ -28,10 +28,14 @@ BLOCK_DAYS = 3
 MIN_POOL = 14
 LEVELS = (0.1, 0.5, 0.9)
 NEIGHBOUR = 0.2  # clearness: how near a past day's eve has to be to yesterday to be drawn often for tomorrow
+FAR = 0.2  # how often one unlike it is drawn
+NEIGHBOURS = 4  # days on either side that are like it in how much PV there was for the consumption
 RATIO_BOUNDS = (0.3, 3.0)  # a day's consumption against its baseline
-SEASON_RISK = 0.10  # standard error of another season's clearness where only the last weeks are known
+SEASON_RISK = 0.10  # standard error of another month's clearness where only the last weeks are known
 LOAD_RISK = 0.05  # the same of consumption
-RISK_DAYS = 90.0  # so far ahead these are reached
+RISK_DAYS = 30.0  # so far ahead these are reached, growing as a random walk does
+HALF_LIFE_DAYS = 30.0  # the last weeks count for less the older they are: seasons move, faults come and go
+PERFORMANCE_DAYS = 14  # what the park gives of its expectation is taken from as many days
 FORECAST_ERROR = 0.12  # of clearness, standard deviation for the day itself, until the service's own errors are known
 FORECAST_GROWTH = 0.02  # per day ahead
 MIN_ERRORS = 14
@@ -56,16 +60,26 @@ class Ways:
 
     generation: Floats
     load: Floats
+    own: Floats  # PV used on the spot
 
 
 @dataclass(frozen=True)
 class _Pool:
-    """The park's own past days: clearness, consumption over its course, air over its normal; and the cloudless kWh."""
+    """The park's own past days: clearness of the sky or of what was generated, consumption over its course, and so on.
+
+    `plenty` is generation over consumption, `own` the PV used on the spot over what `saturation` makes of it, `air` the
+    distance from the weeks around.
+    `given` is what is generated of each unit of clearness now, and its standard deviation from day to day.
+    """
 
     share: Floats
     ratio: Floats
+    plenty: Floats
+    own: Floats
     air: Floats
     usable: Bools
+    limit: float
+    given: tuple[float, float]
 
 
 def body(k: Known, days: Sequence[date], today: date, foretold: Foretold | None = None) -> dict[str, Json]:
@@ -94,12 +108,11 @@ def body(k: Known, days: Sequence[date], today: date, foretold: Foretold | None 
     at = {d: n for n, d in enumerate(seen)}
     places = np.array([at[d] for d in done], dtype=np.int64)
     ways = drawn(k, pool, still, today, foretold)
-    curve = saturation(made, used, own)
     g = made[places].sum() + ways.generation.sum(axis=1)
     load = used[places].sum() + ways.load.sum(axis=1)
     measured = np.isfinite(own[places])
-    taken = np.where(measured, own[places], own_use(made[places], used[places], curve))
-    self_used = taken.sum() + own_use(ways.generation, ways.load, curve).sum(axis=1)
+    taken = np.where(measured, own[places], own_use(made[places], used[places], pool.limit))
+    self_used = taken.sum() + ways.own.sum(axis=1)
     net = g - load
     ratio = self_used / np.maximum(load, 1e-9)
     served = [d for d in still if foretold is not None and d in foretold.clearness]
@@ -126,48 +139,62 @@ def body(k: Known, days: Sequence[date], today: date, foretold: Foretold | None 
 def drawn(k: Known, pool: _Pool, days: Sequence[date], today: date, foretold: Foretold | None = None) -> Ways:
     """Return paths of generation and load of the days still open, at the beginning of `today`."""
     if not days:
-        return Ways(np.zeros((PATHS, 0)), np.zeros((PATHS, 0)))
+        return Ways(*(np.zeros((PATHS, 0)) for _ in range(3)))
     # Seeded by park and day: an outlook that anyone can repeat.
     rng = np.random.default_rng(zlib.crc32(f"{k.park.id}:{today.isoformat()}".encode()))
     origins = _origins(k, pool, days, today, rng)
     ahead = np.array([max((d - today).days, 0) for d in days], dtype=float)
-    share = pool.share[origins] * _risk(pool.share[pool.usable], ahead, SEASON_RISK, _basis_known(k, pool, today), rng)
+    season = SEASON_RISK if past.pool(k.past.seen, pool.share, today)[1] != "own_years" else 0.0
+    share = pool.share[origins] * _risk(pool.share[pool.usable], ahead, season, rng)
     normal, _ = plan.normal_air(k, days)
     air = normal[None, :] + pool.air[origins]
     if foretold is not None:
         share, air = _served(share, air, days, ahead, foretold, rng)
     cloudless = cloudless_kwh(k, days)
-    ratio = pool.ratio[origins] * _risk(pool.ratio[pool.usable], ahead, LOAD_RISK, False, rng)
+    ratio = pool.ratio[origins] * _risk(pool.ratio[pool.usable], ahead, LOAD_RISK, rng)
     load = course(k, days, air) * np.clip(ratio, *RATIO_BOUNDS)
-    return Ways(np.clip(share, 0.0, None) * cloudless[None, :], load)
+    now, spread = pool.given
+    made = np.clip(share * (now + spread * rng.normal(size=share.shape)), 0.0, None) * cloudless[None, :]
+    own = np.minimum(own_use(made, load, pool.limit) * _own_like(pool, made, load, rng), np.minimum(made, load))
+    return Ways(made, load, own)
+
+
+def _own_like(pool: _Pool, made: Floats, load: Floats, rng: np.random.Generator) -> Floats:
+    """Return how own use was against its curve on one of the past days with about as much PV for their consumption."""
+    past_days = np.flatnonzero(pool.usable)
+    order = past_days[np.argsort(pool.plenty[past_days])]
+    at = np.searchsorted(pool.plenty[order], made / np.maximum(load, demand.MIN_KWH))
+    near = np.clip(at + rng.integers(-NEIGHBOURS, NEIGHBOURS + 1, size=at.shape), 0, len(order) - 1)
+    return np.asarray(pool.own[order[near]])
 
 
 def _served(
     share: Floats, air: Floats, days: Sequence[date], ahead: Floats, foretold: Foretold, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """Put what a service foretells in the place of what was drawn, with its error; far ahead the draw is as good."""
+    """Draw every path towards what a service foretells, by how far each of the two can be trusted.
+
+    With the variance c of the draw and f of the service's error, ``s + c / (c + f) (forecast + error - s)``: the update
+    of an ensemble by an observation (Evensen 1994). Far ahead, or where the sky hardly varies, little is left of it.
+    """
     share, air = share.copy(), air.copy()
-    spread = float(np.std(share))
     for n, day in enumerate(days):
         if day in foretold.temp_air_c:
             air[:, n] = foretold.temp_air_c[day] + rng.normal(0, 1.0 + 0.2 * ahead[n], len(air))
         if day in foretold.clearness:
-            error = min(foretold.error + FORECAST_GROWTH * ahead[n], spread)
-            share[:, n] = foretold.clearness[day] + rng.normal(0, error, len(share))
+            error = foretold.error + FORECAST_GROWTH * ahead[n]
+            variance = float(np.var(share[:, n]))
+            said = foretold.clearness[day] + rng.normal(0, error, len(share))
+            share[:, n] += variance / (variance + error**2) * (said - share[:, n])
     return np.clip(share, 0.02, None), air
 
 
-def _risk(values: Floats, ahead: Floats, most: float, known: bool, rng: np.random.Generator) -> Floats:
-    """Return a factor per path and day for what the pool does not know: its own mean, and other seasons."""
+def _risk(values: Floats, ahead: Floats, most: float, rng: np.random.Generator) -> Floats:
+    """Return a factor per path and day for what the pool does not know: its own mean, and other months."""
     mean = max(float(np.mean(values)), 1e-9)
     own = float(np.std(values)) / mean / np.sqrt(max(len(values) / BLOCKS_DAYS, 1.0))
-    season = np.zeros(len(ahead)) if known else most * np.minimum(ahead / RISK_DAYS, 1.0)
+    season = most * np.sqrt(np.minimum(ahead / RISK_DAYS, 1.0))
     one, other = rng.normal(size=(2, PATHS, 1))
     return np.asarray(np.exp(own * one + season[None, :] * other))
-
-
-def _basis_known(k: Known, pool: _Pool, today: date) -> bool:
-    return past.pool(k.past.seen, np.where(pool.usable, pool.share, np.nan), today)[1] == "own_years"
 
 
 def _origins(k: Known, pool: _Pool, days: Sequence[date], today: date, rng: np.random.Generator) -> Ints:
@@ -179,8 +206,8 @@ def _origins(k: Known, pool: _Pool, days: Sequence[date], today: date, rng: np.r
     for first in range(0, len(days), BLOCK_DAYS):
         length = min(BLOCK_DAYS, len(days) - first)
         chosen, _ = past.pool(seen, share, days[first])
-        weights = np.where(longest, chosen, 0.0)
-        if weights.sum() < MIN_POOL / 2:
+        weights = np.where(longest, chosen * _recency(seen, today), 0.0)
+        if np.count_nonzero(weights) < MIN_POOL / 2:
             weights = usable.astype(float)
         if first == 0 and days[0] <= today:
             weights = weights * _eve(pool, seen, today)
@@ -191,27 +218,61 @@ def _origins(k: Known, pool: _Pool, days: Sequence[date], today: date, rng: np.r
     return origins
 
 
+def _recency(seen: Sequence[date], today: date) -> Floats:
+    """Return weights that halve with every month of the last year; earlier years all count alike."""
+    age = np.array([(today - d).days for d in seen], dtype=float)
+    return np.where(age < past.EARLIER_DAYS, 0.5 ** (age / HALF_LIFE_DAYS), 1.0)
+
+
 def _eve(pool: _Pool, seen: Sequence[date], today: date) -> Floats:
     """Return how much the day before each past day was like yesterday; 1 throughout where that is not known."""
     if not seen or (today - seen[-1]).days != 1 or not pool.usable[-1]:
         return np.ones(len(seen))
     before = np.concatenate([[np.nan], np.where(pool.usable, pool.share, np.nan)[:-1]])
     near = np.exp(-(((before - pool.share[-1]) / NEIGHBOUR) ** 2) / 2)
-    return np.where(np.isfinite(near), near, 0.0) + 0.05
+    return np.where(np.isfinite(near), near, 0.0) + FAR
 
 
 def _pool(k: Known) -> _Pool:
     seen = k.past.seen
-    made = k.past.whole(Scope.PARK, k.park.id, "generation_kwh")
-    used = k.past.whole(Scope.PARK, k.park.id, "load_kwh")
+    made, used, own, expected = (
+        k.past.whole(Scope.PARK, k.park.id, q)
+        for q in ("generation_kwh", "load_kwh", "self_consumed_kwh", "expected_kwh")
+    )
     cloudless = cloudless_kwh(k, seen)
     air = plan.air_of(k.park, k.past)
+    given, spread, measured = _given(k, made, expected)
+    limit = saturation(made, used, own)
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(cloudless > 0, made / cloudless, np.where(made == 0, 0.0, np.nan))
+        # Where the sky was measured its clearness is drawn, and what the park makes of it now is put on top.
+        sky = np.where(measured, expected / cloudless, made / cloudless / given)
+        share = np.where(cloudless > 0, sky, np.where(made == 0, 0.0, np.nan))
         ratio = np.clip(used / course(k, seen, air[None, :])[0], *RATIO_BOUNDS) if seen else np.zeros(0)
+        usual = own_use(made, used, limit)
+        taken = np.where(np.isfinite(own) & (usual > 0), own / usual, 1.0)
     away = air - _running(air - plan.typical_days(k.park, seen)) - plan.typical_days(k.park, seen) if seen else air
-    usable = np.isfinite(share) & np.isfinite(ratio)
-    return _Pool(share, ratio, np.where(np.isfinite(away), away, 0.0), usable)
+    usable = np.isfinite(share) & np.isfinite(ratio) & np.isfinite(made)
+    away = np.where(np.isfinite(away), away, 0.0)
+    plenty = np.where(usable, made / np.maximum(used, demand.MIN_KWH), np.nan)
+    return _Pool(share, ratio, plenty, np.clip(taken, *RATIO_BOUNDS), away, usable, limit, (given, spread))
+
+
+def _given(k: Known, made: Floats, expected: Floats) -> tuple[float, float, Bools]:
+    """Return what the park lately generated of its expectation, how that varies, and where the sky was measured.
+
+    Faults last: what is lost today is taken to be lost until somebody mends it.
+    """
+    key = (Scope.PARK.value, k.park.id, "expected_kwh")
+    if key not in k.past.table:
+        return 1.0, 0.0, np.zeros(len(made), dtype=bool)
+    measured = np.isfinite(expected) & (k.past.table[key].estimated[: k.past.size] <= past.MAX_ESTIMATED)
+    both = np.flatnonzero(measured & np.isfinite(made) & (expected > 0))[-PERFORMANCE_DAYS:]
+    if len(both) < plan.MIN_DAYS:
+        return 1.0, 0.0, np.zeros(len(made), dtype=bool)
+    lately = float(np.clip(made[both].sum() / expected[both].sum(), *RATIO_BOUNDS))
+    middle = np.median(made[both] / expected[both])
+    spread = 1.4826 * float(np.median(np.abs(made[both] / expected[both] - middle)))
+    return lately, spread, measured
 
 
 def _running(values: Floats) -> Floats:
@@ -294,21 +355,10 @@ def _quantiles(values: Floats, digits: int) -> list[Json]:
     return [round(float(v), digits) for v in np.quantile(values, LEVELS)]
 
 
-def given_of_expected(k: Known) -> float:
-    """Return what the park generated of what was expected of it in the last four weeks; 1 where nobody knows."""
-    made = k.past.whole(Scope.PARK, k.park.id, "generation_kwh")[-plan.LOOKBACK_DAYS :]
-    expected = k.past.whole(Scope.PARK, k.park.id, "expected_kwh")[-plan.LOOKBACK_DAYS :]
-    both = np.isfinite(made) & np.isfinite(expected) & (expected > 0)
-    if both.sum() < plan.MIN_DAYS:
-        return 1.0
-    return float(np.clip(made[both].sum() / expected[both].sum(), *RATIO_BOUNDS))
-
-
 def forecast_error(k: Known, said: Sequence[Mapping[str, Json]]) -> float:
     """Return the standard deviation of clearness that was foretold for days since measured; a default while too few."""
-    made = k.past.whole(Scope.PARK, k.park.id, "generation_kwh")
-    cloudless = cloudless_kwh(k, k.past.seen)
-    actual = {d: m / c for d, m, c in zip(k.past.seen, made, cloudless, strict=True) if c > 0 and np.isfinite(m)}
+    pool = _pool(k)
+    actual = {d: s for d, s, u in zip(k.past.seen, pool.share, pool.usable, strict=True) if u}
     away = []
     for one in said:
         foretold = one.get("foretold")

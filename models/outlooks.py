@@ -172,7 +172,7 @@ def foretold_of(
 ) -> Foretold | None:
     """Return a service's hours as clearness and air temperature of whole days from `today` on; None without any.
 
-    Irradiance goes through the same expectation as measured irradiance, then by what the park's last weeks gave of it.
+    Irradiance goes through the same expectation as measured irradiance.
     """
     if answer.empty or not park.arrays:
         return None
@@ -197,9 +197,8 @@ def foretold_of(
     expected = sum(periods.sums(s.value) for s in made.expected.values())
     measured = np.min([periods.share(1.0 - s.estimated) for s in made.expected.values()], axis=0)
     cloudless = outlook.cloudless_kwh(known, grid.days)
-    given = outlook.given_of_expected(known)
     clear = {
-        d: float(e / c * given)
+        d: float(e / c)
         for d, e, c, m in zip(grid.days, np.asarray(expected), cloudless, measured, strict=True)
         if c > 0 and m >= outlook.WHOLE_FORECAST and np.isfinite(e)
     }
