@@ -64,7 +64,7 @@ class Ways:
 
 
 @dataclass(frozen=True)
-class _Pool:
+class Pool:
     """The park's own past days: clearness of the sky or of what was generated, consumption over its course, and so on.
 
     `plenty` is generation over consumption, `own` the PV used on the spot over what `saturation` makes of it, `air` the
@@ -100,9 +100,9 @@ def body(k: Known, days: Sequence[date], today: date, foretold: Foretold | None 
         "since": counted[0].isoformat() if counted else None,
         "days": len(counted),
         "open_days": len(still),
-        "known_until": seen[-1].isoformat() if seen else None,
+        "known_until": last.isoformat() if (last := k.past.last_known()) else None,
     }
-    pool = _pool(k)
+    pool = pool_of(k)
     if int(pool.usable.sum()) < MIN_POOL:
         return {"refused": "too_few_days", **told}
     at = {d: n for n, d in enumerate(seen)}
@@ -136,7 +136,7 @@ def body(k: Known, days: Sequence[date], today: date, foretold: Foretold | None 
     }
 
 
-def drawn(k: Known, pool: _Pool, days: Sequence[date], today: date, foretold: Foretold | None = None) -> Ways:
+def drawn(k: Known, pool: Pool, days: Sequence[date], today: date, foretold: Foretold | None = None) -> Ways:
     """Return paths of generation and load of the days still open, at the beginning of `today`."""
     if not days:
         return Ways(*(np.zeros((PATHS, 0)) for _ in range(3)))
@@ -159,7 +159,7 @@ def drawn(k: Known, pool: _Pool, days: Sequence[date], today: date, foretold: Fo
     return Ways(made, load, own)
 
 
-def _own_like(pool: _Pool, made: Floats, load: Floats, rng: np.random.Generator) -> Floats:
+def _own_like(pool: Pool, made: Floats, load: Floats, rng: np.random.Generator) -> Floats:
     """Return how own use was against its curve on one of the past days with about as much PV for their consumption."""
     past_days = np.flatnonzero(pool.usable)
     order = past_days[np.argsort(pool.plenty[past_days])]
@@ -197,7 +197,7 @@ def _risk(values: Floats, ahead: Floats, most: float, rng: np.random.Generator) 
     return np.asarray(np.exp(own * one + season[None, :] * other))
 
 
-def _origins(k: Known, pool: _Pool, days: Sequence[date], today: date, rng: np.random.Generator) -> Ints:
+def _origins(k: Known, pool: Pool, days: Sequence[date], today: date, rng: np.random.Generator) -> Ints:
     """Return for every path and open day the past day it is drawn from, in blocks of consecutive days."""
     seen, usable = k.past.seen, pool.usable
     share = np.where(usable, pool.share, np.nan)
@@ -224,7 +224,7 @@ def _recency(seen: Sequence[date], today: date) -> Floats:
     return np.where(age < past.EARLIER_DAYS, 0.5 ** (age / HALF_LIFE_DAYS), 1.0)
 
 
-def _eve(pool: _Pool, seen: Sequence[date], today: date) -> Floats:
+def _eve(pool: Pool, seen: Sequence[date], today: date) -> Floats:
     """Return how much the day before each past day was like yesterday; 1 throughout where that is not known."""
     if not seen or (today - seen[-1]).days != 1 or not pool.usable[-1]:
         return np.ones(len(seen))
@@ -233,7 +233,8 @@ def _eve(pool: _Pool, seen: Sequence[date], today: date) -> Floats:
     return np.where(np.isfinite(near), near, 0.0) + FAR
 
 
-def _pool(k: Known) -> _Pool:
+def pool_of(k: Known) -> Pool:
+    """Return what paths are drawn from."""
     seen = k.past.seen
     made, used, own, expected = (
         k.past.whole(Scope.PARK, k.park.id, q)
@@ -254,7 +255,7 @@ def _pool(k: Known) -> _Pool:
     usable = np.isfinite(share) & np.isfinite(ratio) & np.isfinite(made)
     away = np.where(np.isfinite(away), away, 0.0)
     plenty = np.where(usable, made / np.maximum(used, demand.MIN_KWH), np.nan)
-    return _Pool(share, ratio, plenty, np.clip(taken, *RATIO_BOUNDS), away, usable, limit, (given, spread))
+    return Pool(share, ratio, plenty, np.clip(taken, *RATIO_BOUNDS), away, usable, limit, (given, spread))
 
 
 def _given(k: Known, made: Floats, expected: Floats) -> tuple[float, float, Bools]:
@@ -357,7 +358,7 @@ def _quantiles(values: Floats, digits: int) -> list[Json]:
 
 def forecast_error(k: Known, said: Sequence[Mapping[str, Json]]) -> float:
     """Return the standard deviation of clearness that was foretold for days since measured; a default while too few."""
-    pool = _pool(k)
+    pool = pool_of(k)
     actual = {d: s for d, s, u in zip(k.past.seen, pool.share, pool.usable, strict=True) if u}
     away = []
     for one in said:

@@ -59,6 +59,14 @@ class Past:
             self._known[key] = _whole(self.table[key]) if key in self.table else np.full(len(self.days), np.nan)
         return self._known[key][: self.size]
 
+    def last_known(self) -> date | None:
+        """Return the last day of which the park's consumption is known whole."""
+        for scope, entity, quantity in self.table:
+            if scope == Scope.PARK.value and quantity == "load_kwh":
+                known = np.flatnonzero(np.isfinite(self.whole(Scope.PARK, entity, quantity)))
+                return self.days[int(known[-1])] if len(known) else None
+        return None
+
     def index(self, first: date) -> int:
         """Return the place of the first day that is not before `first`."""
         return bisect_left(self.days, first, hi=self.size)

@@ -65,7 +65,7 @@ def day_body(k: Known, day: date) -> dict[str, Json] | None:
         "day_class": k.park.days.day_class(day),
         "announced": k.park.days.announced(day.year),
         "baselines": dict(baselines),
-        "known_until": k.past.seen[-1].isoformat() if k.past.seen else None,
+        "known_until": last.isoformat() if (last := k.past.last_known()) else None,
     }
     whole = sum(arrays.values()) - sum(loads.values()) - residual
     if np.isfinite(whole) and baselines and sun != "typical":
@@ -86,8 +86,9 @@ _SATURDAY = 5
 
 
 def comparable_days(k: Known, day: date) -> Bools:
-    """Return which past days a day compares with: both of work or both off, in the four weeks before."""
-    calendar, first = k.park.days, day - timedelta(days=LOOKBACK_DAYS)
+    """Return which past days a day compares with: both of work or both off, in the four weeks before what is known."""
+    calendar, last = k.park.days, k.past.last_known()
+    first = (day if last is None else min(day, last + timedelta(days=1))) - timedelta(days=LOOKBACK_DAYS)
     own = calendar.day_class(day)
     return np.array([d >= first and alike(calendar.day_class(d), own) for d in k.past.seen], dtype=bool)
 

@@ -13,7 +13,7 @@ day's measured clearness with a normal error of 0.12, as a service of that skill
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -125,9 +125,13 @@ def world(plant: str) -> World:
         ("park", park.id, "residual_kwh"): np.zeros(len(days)),
         **{("point", name, "load_kwh"): shape.sum(axis=1) * scale / 4 for name, shape in shapes.items()},
     }
-    past = Past(days, {key: _series(values) for key, values in table.items()}, len(days))
-    state = NothingSaid()
-    return World(park, past, Clear(park), Baselines(park, state, past, datetime(2019, 4, 1, tzinfo=UTC)))
+    return as_world(park, days, {key: as_series(values) for key, values in table.items()})
+
+
+def as_world(park: Park, days: tuple[date, ...], table: Mapping[tuple[str, str, str], SlotSeries]) -> World:
+    """Return a park with this past, in which nothing was said yet."""
+    past = Past(days, table, len(days))
+    return World(park, past, Clear(park), Baselines(park, NothingSaid(), past, datetime(2019, 4, 1, tzinfo=UTC)))
 
 
 def _expected(hours: pd.DataFrame, days: Sequence[date], made: Floats) -> Floats:
@@ -138,7 +142,8 @@ def _expected(hours: pd.DataFrame, days: Sequence[date], made: Floats) -> Floats
     return daily * made[both].sum() / daily[both].sum()
 
 
-def _series(values: Floats) -> SlotSeries:
+def as_series(values: Floats) -> SlotSeries:
+    """Return day values as the models read them; NaN is unknown."""
     known = np.isfinite(values)
     return SlotSeries(
         np.asarray(values, dtype=float), known.astype(float), np.zeros(len(values)), (~known).astype(np.int64)
@@ -185,12 +190,12 @@ def _blank(ways: Sequence[str]) -> Scores:
 
 
 @functools.cache
-def days_ahead(plant: str) -> Scores:
-    """Foretell every day at its own beginning."""
+def days_ahead(plant: str, every: int = 1) -> Scores:
+    """Foretell every day, or every so many days, at its own beginning."""
     here = world(plant)
     scores = _blank(("outlook", "with forecasts", "persistence", "persistence + spread", "climatology"))
     rng = np.random.default_rng(1)
-    for n in range(FIRST, len(here.past.days)):
+    for n in range(FIRST, len(here.past.days), every):
         day = here.past.days[n]
         actual, known = here.actual([day]), here.known(day)
         if actual is None:
@@ -261,28 +266,27 @@ def _history(here: World, n: int, quantity: str) -> Floats:
     return values[np.isfinite(values)]
 
 
-def _lines(title: str, scores: Callable[[str], Scores]) -> list[str]:
-    lines = [
-        "",
-        title,
-        f"{'plant':6}{'quantity':18}{'way':22}{'pinball':>9}{'of mean':>9}{'80 % band':>11}{'width':>8}{'n':>6}",
-    ]
-    for plant in PLANTS:
-        for quantity, ways in scores(plant).items():
+def lines(title: str, found: Mapping[str, Scores]) -> list[str]:
+    """Return a table of plants, quantities and ways."""
+    head = f"{'plant':6}{'quantity':18}{'way':22}{'pinball':>9}{'of mean':>9}{'80 % band':>11}{'width':>8}{'n':>6}"
+    told = ["", title, head]
+    for plant, scores in found.items():
+        for quantity, ways in scores.items():
             for way, score in ways.items():
                 if not score.losses:
                     continue
                 mean = float(np.mean(np.abs(score.actual)))
                 held = "-" if way == "persistence" else f"{score.coverage:.1%}"
                 figures = f"{score.loss:9.3g}{score.loss / mean:9.2%}{held:>11}{np.mean(score.widths) / mean:8.2f}"
-                lines.append(f"{plant:6}{quantity.removesuffix('_kwh'):18}{way:22}{figures}{len(score.losses):6d}")
-    return lines
+                told.append(f"{plant:6}{quantity.removesuffix('_kwh'):18}{way:22}{figures}{len(score.losses):6d}")
+    return told
 
 
 def main() -> None:
     """Print both tables."""
-    print(*_lines("One day, foretold at its beginning", days_ahead), sep="\n")
-    print(*_lines("A month, foretold on its 1st, 8th, 15th and 22nd", months_ahead), sep="\n")
+    print(*lines("One day, foretold at its beginning", {p: days_ahead(p) for p in PLANTS}), sep="\n")
+    months = {p: months_ahead(p) for p in PLANTS}
+    print(*lines("A month, foretold on its 1st, 8th, 15th and 22nd", months), sep="\n")
 
 
 if __name__ == "__main__":
