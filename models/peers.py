@@ -15,7 +15,7 @@ from models.series import Bools, Floats, Grid, SlotSeries, bit
 from models.sky import Sky
 
 FEWEST = 2  # with one alone, its fault would be the other's expectation
-DIM_KWH_M2 = 0.05 * SLOT_HOURS  # of a cloudless sky in a slot: with less light the ratio of two planes says nothing
+DIM_KWH_M2 = 0.02 * SLOT_HOURS  # of a cloudless sky in a slot: with less light the ratio of two planes says nothing
 _UNMEASURED = bit(Reason.RUNG_TEMPERATURE) | bit(Reason.RUNG_CLEAR_SKY)
 
 

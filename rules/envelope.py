@@ -10,8 +10,8 @@ from typing import Literal
 from pydantic import Field
 
 from core.park import Park, Share
-from core.quality import Reason
 from core.quantities import Scope
+from core.rungs import ESTIMATED
 from core.store import AlertRecord
 from core.timebase import day_bounds
 from core.verdict import MIN_COVERAGE
@@ -58,5 +58,5 @@ class Envelope(Watch):
     def _index(self, facts: Facts, entity: str, day: date) -> float:
         index = facts.days.at(Scope.ARRAY, entity, "energy_performance_index", day)
         return (
-            index.value if Reason.RUNG_CLEAR_SKY in index.reasons and index.coverage >= self.min_coverage else math.nan
+            index.value if not ESTIMATED.isdisjoint(index.reasons) and index.coverage >= self.min_coverage else math.nan
         )

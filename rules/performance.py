@@ -26,9 +26,9 @@ from rules.facts import DayValue, Facts, Moment
 from rules.lifecycle import MISSING, Observation
 from rules.watch import Watch, days_back, text_number
 
-_RUNGS = ON_SITE
-# A few percent of an index mean nothing where nobody on the site measured the light.
-_COARSE = frozenset(IRRADIANCE_UNCERTAINTY) - ON_SITE
+# On these an index means something within a few percent. Arrays beside it are blind to the sky, which is common to all.
+_RUNGS = ON_SITE | {Reason.RUNG_PEERS.value}
+_COARSE = frozenset(IRRADIANCE_UNCERTAINTY) - _RUNGS
 _SD_OF_MAD = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
 _MIN_BEFORE = 5  # days, to know their scatter
 _BEYOND_SCATTER = 2.5  # robust standard deviations

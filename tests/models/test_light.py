@@ -12,7 +12,8 @@ from pvlib import irradiance
 from core.park import Array, Park, Point
 from core.quality import Reason
 from core.rungs import ESTIMATED, IRRADIANCE_UNCERTAINTY, RUNG_WORDS, RUNGS, worst_rung
-from models import peers, plant, pv
+from core.verdict import MIN_COVERAGE
+from models import peers, plant, pv, rollup
 from models.light import air_of, light_of
 from models.plane import ALBEDO
 from models.series import bit, grid_of, reason_text
@@ -316,3 +317,21 @@ def test_a_station_serves_its_arrays_and_the_service_fills_in():
     alone = plant.plant_of(park, {}, {}, sky, grid)
     assert rungs(alone.irradiation["b"], sky.up) == {"rung_clear_sky"}
     assert np.isfinite(alone.expected["b"].value).all()
+
+
+def test_an_index_by_peers_covers_enough_of_a_winters_day_to_be_judged():
+    meters = (Point(id="grid", role="grid", name="g"), *(Point(id=n, role="pv", name=n) for n in ("pa", "pb", "pc")))
+    arrays = tuple(array(id=n, **PLANT).model_copy(update={"point": f"p{n}"}) for n in ("a", "b", "c"))
+    terms = {"id": "t", "name": "T", "latitude": 31.2, "longitude": 121.5, "timezone": "Asia/Shanghai"}
+    park = Park(**terms, points=meters, arrays=arrays)
+    grid = grid_of(date(2026, 12, 20), date(2026, 12, 21), park.zone, FAR)
+    sky = sky_over(park, grid)
+    real = pv.array_series(arrays[0], {"ghi_wm2": known(0.5 * sky.ghi)}, sky, grid).expected.value
+    generation = {"pa": known(0.7 * real), "pb": known(real), "pc": known(real)}
+    made = plant.plant_of(park, generation, {}, sky, grid)
+    rows = {(r.entity, r.quantity): r.series for r in plant.index_rows(park, made, sky, grid, rollup.days_of(grid))}
+    index = rows["a", "energy_performance_index"]
+    assert index.value.tolist() == pytest.approx([0.7, 0.7], abs=0.005)
+    assert index.coverage.min() > MIN_COVERAGE
+    assert {reason_text(int(r)) for r in index.reasons} == {"missing rung_peers"}  # the dimmest light has no peers
+    assert np.isnan(rows["a", "performance_ratio"].value).all()  # no irradiance, no performance ratio

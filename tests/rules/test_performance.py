@@ -174,3 +174,11 @@ def test_without_a_sensor_the_best_day_is_held_against_clear_sky(world) -> None:
     assert world.walk(days(13), rule) == ["-"] * 9 + ["firing"] * 3 + ["resolved"]
     assert world.history(rule)[0].params["since_day"] == "2026-09-27"
     assert world.history(RULE) == []
+
+
+def test_arrays_beside_it_are_enough_to_judge_by_and_a_weather_service_is_not(world) -> None:
+    for day, index in zip(days(10), [1.0, 1.01, 0.99, 0.98, 1.0, 0.8, 0.79, 0.8, 0.81, 0.8], strict=True):
+        world.store.array("roof-a", day, index, reasons="rung_peers")
+        world.store.array("car-park", day, index, reasons="rung_service")
+    world.walk(days(10), RULE)
+    assert {record.entity for record in world.history(RULE)} == {"roof-a"}
