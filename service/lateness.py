@@ -23,7 +23,7 @@ TAIL = 4  # slots before the newest that are looked at again
 _UNTIL = "watch:lateness_until"
 _FROM = "watch:lateness_from"
 # Without a time of its own a reading cannot be late; from a file it comes when somebody brings it.
-_SAYS_NOTHING = int(ReadingFlag.TIME_UNCERTAIN | ReadingFlag.IMPORTED | UNUSABLE)
+_SAYS_NOTHING = int(ReadingFlag.TIME_UNCERTAIN | ReadingFlag.IMPORTED | ReadingFlag.SERVICE | UNUSABLE)
 
 
 class Lateness:
