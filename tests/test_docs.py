@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from core.park import Park
 from core.park_file import parse_park
@@ -24,6 +25,19 @@ def blocks(document: str, language: str) -> list[str]:
 def test_the_guide_s_park_is_a_valid_one() -> None:
     text = blocks("docs/guide.md", "yaml")[0]
     assert len(parse_park(text.encode()).points) == 4
+
+
+def test_the_guide_s_further_keys_of_arrays_and_its_weather_service_are_valid() -> None:
+    shown = [yaml.safe_load(block) for block in blocks("docs/guide.md", "yaml")]
+    park = shown[0]
+    (keys,) = (b["arrays"][0] for b in shown[1:] if isinstance(b, dict) and "arrays" in b)
+    (weather,) = (b for b in shown if isinstance(b, dict) and "weather_service" in b)
+    park["arrays"][0] |= keys
+    park["points"] += weather["points"]
+    park["weather_service"] = weather["weather_service"]
+    read = parse_park(yaml.safe_dump(park).encode())
+    assert read.arrays[0].curtailments[0].limit_kw == 40.0
+    assert read.points[-1].devices[0].id == "satellite-service"
 
 
 def test_the_guide_s_telegram_uses_known_quantities() -> None:
