@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
-from core.errors import Rejected, Retryable
+from core.errors import ConfigError, Rejected, Retryable
 from core.frames import instant
 from core.outlook_words import DAY, MONTH, YEAR, numbers
 from core.park import Park
@@ -17,6 +16,7 @@ from core.quantities import Period, Scope
 from core.statements import Json, Kind, Statement
 from core.store import State, Store
 from core.timebase import day_bounds, day_of, month_bounds
+from core.weather import WeatherService
 from models import outlook, plan, plant, rollup, rows
 from models.baselines import Baselines
 from models.foretelling import HISTORY_DAYS, read_past, trimmed
@@ -32,20 +32,10 @@ MISS, PLAN = "outlook_miss_probability", "outlook_plan_kwh"
 NET = ("outlook_net_p10_kwh", "outlook_net_p50_kwh", "outlook_net_p90_kwh")
 
 
-class Forecasts(Protocol):
-    """What is asked of a weather service here; `core.weather` describes the whole of one."""
-
-    name: str
-
-    def forecast(self, lat: float, lon: float, now: datetime, hours: int) -> pd.DataFrame:
-        """Return start (aware UTC), ghi_wm2, temp_air_c and wind_speed_ms of the coming intervals, oldest first."""
-        ...
-
-
 class Outlooks:
     """Says what day, month and year will come to, once a local day."""
 
-    def __init__(self, park: Park, store: Store, state: State, weather: Forecasts | None = None) -> None:
+    def __init__(self, park: Park, store: Store, state: State, weather: WeatherService | None = None) -> None:
         self._park, self._store, self._state, self._weather = park, store, state, weather
         self._clear = Clear(park)
         self._done: date | None = None
@@ -118,7 +108,7 @@ class Outlooks:
             return None
         try:
             answer = self._weather.forecast(self._park.latitude, self._park.longitude, now, FORECAST_HOURS)
-        except (Retryable, Rejected):
+        except (Retryable, Rejected, ConfigError):
             return None
         return foretold_of(self._park, known, self._weather.name, answer, today, self._errors(known))
 

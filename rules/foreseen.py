@@ -44,7 +44,7 @@ class MonthForeseen(Watch):
 
     def entities(self, park: Park, at: datetime) -> list[str]:
         del at
-        return [park.id]
+        return [park.id] if park.by_role("pv") else []  # without PV nobody aims at net zero
 
     def observe(self, entity: str, facts: Facts, moment: Moment, alert: AlertRecord | None) -> Observation:
         ahead = moment.day + timedelta(days=1)

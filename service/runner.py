@@ -138,7 +138,6 @@ class Jobs:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._compute = Compute(runtime.park, runtime.store, runtime.state)
-        self._outlooks = Outlooks(runtime.park, runtime.store, runtime.state)
         self._rules = RuleEngine(runtime.park, runtime.store, runtime.state)
         self._notifier = Notifier(runtime.park, runtime.state)
         self._alerts = AlertCopy(runtime.park, runtime.store, runtime.state, runtime.say)
@@ -146,6 +145,7 @@ class Jobs:
         self._lateness = Lateness(runtime.park, runtime.store, runtime.state)
         choice, park = runtime.park.weather_service, runtime.park
         service = service_of(choice, runtime.clock) if choice else None
+        self._outlooks = Outlooks(park, runtime.store, runtime.state, service)
         self._feed = Feed(park, service, runtime.store, runtime.state) if service else None
         self._scheduler = BackgroundScheduler(
             timezone="UTC", job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}

@@ -24,10 +24,9 @@ def test_pinball_loss_in_literal_numbers():
 
 
 @pytest.mark.parametrize("plant", PLANTS)
-def test_a_day_ahead_beats_persistence_and_is_no_worse_than_climatology(plant: str, capsys) -> None:
+def test_a_day_ahead_beats_persistence_and_is_no_worse_than_climatology(plant: str, shown) -> None:
     scores = days_ahead(plant, every=4)  # the whole table: python -m tests.foretelling
-    with capsys.disabled():
-        print(*foretelling.lines("day", {plant: scores}), sep="\n")
+    shown(*foretelling.lines("day", {plant: scores}))
     for quantity, ways in scores.items():
         assert ways["outlook"].loss < ways["persistence"].loss, quantity
         assert ways["outlook"].loss <= ways["climatology"].loss, quantity
@@ -40,10 +39,9 @@ def test_a_day_ahead_beats_persistence_and_is_no_worse_than_climatology(plant: s
 
 
 @pytest.mark.parametrize("plant", PLANTS)
-def test_a_month_ahead_beats_persistence_and_climatology(plant: str, capsys) -> None:
+def test_a_month_ahead_beats_persistence_and_climatology(plant: str, shown) -> None:
     scores = months_ahead(plant)
-    with capsys.disabled():
-        print(*foretelling.lines("month", {plant: scores}), sep="\n")
+    shown(*foretelling.lines("month", {plant: scores}))
     for quantity in ("generation_kwh", "load_kwh", "net_balance_kwh"):
         ways = scores[quantity]
         assert ways["outlook"].loss < ways["persistence"].loss
