@@ -148,7 +148,7 @@ DERIVED: dict[str, Quantity] = {
         _amount("irradiation_kwh_m2", "kWh/m²", "组件面辐照量", "plane-of-array irradiation"),  # array
         # array, by day and month; kWh/kWp, over the slots in which energy and irradiance are measured (IEC 61724-1)
         _amount("reference_yield", "kWh/kWp", "参考等效小时", "reference yield"),
-        _amount("reference_yield_25c", "kWh/kWp", "参考等效小时（25 °C）", "reference yield at 25 °C"),
+        _amount("reference_yield_25c", "kWh/kWp", "参考等效小时（25 °C）", "temperature-corrected reference yield"),
         _amount("array_yield", "kWh/kWp", "直流等效小时", "array yield (DC)"),  # where DC power is measured
         _amount("final_yield", "kWh/kWp", "交流等效小时", "final yield"),
         _amount("specific_yield", "kWh/kWp", "单位装机发电量", "specific yield"),  # all energy over peak power
@@ -162,7 +162,7 @@ DERIVED: dict[str, Quantity] = {
         _ratio("energy_performance_index", "发电能效指数", "energy performance index"),  # array, park
         _ratio("performance_ratio", "性能比", "performance ratio"),  # array
         *FORETOLD.values(),  # park, day
-        _ratio("performance_ratio_25c", "性能比（25 °C）", "performance ratio at 25 °C"),  # array
+        _ratio("performance_ratio_25c", "性能比（25 °C）", "temperature-corrected performance ratio"),  # array
         _ratio("availability", "能量可用率", "energy availability"),  # array
         _ratio("calibration_factor", "校准系数", "calibration factor"),  # array, day: 1 before it counts
         # point: mean of what a sensor or meter showed
