@@ -12,6 +12,7 @@ import pytest
 
 from core.park import Array, Park
 from core.park_file import load_park
+from core.reasons import CALIBRATION_REFUSALS
 from core.statements import Kind, Statement
 from core.timebase import day_bounds
 from models import calibration, plant
@@ -221,3 +222,14 @@ def test_a_factor_learned_on_other_modules_counts_for_those_only() -> None:
 
 def test_a_refusal_is_no_factor() -> None:
     assert calibration.calibrations_of([said(START, refused="too_early")]) == {}
+
+
+def test_every_refusal_has_words() -> None:
+    codes = {
+        calibration.TOO_EARLY,
+        calibration.TOO_FEW_DAYS,
+        calibration.UNSETTLED,
+        calibration.IMPLAUSIBLE,
+        calibration.SHARED_METER,
+    }
+    assert set(CALIBRATION_REFUSALS) == codes
