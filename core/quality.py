@@ -44,6 +44,7 @@ class Reason(StrEnum):
     RUNG_CLEAR_SKY = "rung_clear_sky"
     SERVICE_TEMPERATURE = "service_temperature"
     DEFAULT_TEMPERATURE = "default_temperature"
+    UNCALIBRATED = "uncalibrated"  # expected from the nameplate alone: the array has not learned its factor yet
     PARTIAL = "partial"  # the period is not over yet
     CORRECTED = "corrected"  # a person's correction is applied here
 

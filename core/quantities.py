@@ -139,7 +139,19 @@ DERIVED: dict[str, Quantity] = {
         _amount("net_balance_kwh", "kWh", "净余额", "net balance"),  # park: generation minus consumption
         _amount("plan_net_balance_kwh", "kWh", "计划净余额", "planned net balance"),  # park, day and month
         _amount("expected_kwh", "kWh", "光伏应发电量", "expected PV"),  # array, park
+        _amount(
+            "expected_p10_kwh", "kWh", "光伏应发电量 P10", "expected PV, P10"
+        ),  # array, park: nine days in ten exceed it
+        _amount(
+            "expected_p90_kwh", "kWh", "光伏应发电量 P90", "expected PV, P90"
+        ),  # array, park: one day in ten exceeds it
         _amount("irradiation_kwh_m2", "kWh/m²", "组件面辐照量", "plane-of-array irradiation"),  # array
+        # array, by day and month; kWh/kWp, over the slots in which energy and irradiance are measured (IEC 61724-1)
+        _amount("reference_yield", "kWh/kWp", "参考等效小时", "reference yield"),
+        _amount("reference_yield_25c", "kWh/kWp", "参考等效小时（25 °C）", "temperature-corrected reference yield"),
+        _amount("array_yield", "kWh/kWp", "直流等效小时", "array yield (DC)"),  # where DC power is measured
+        _amount("final_yield", "kWh/kWp", "交流等效小时", "final yield"),
+        _amount("specific_yield", "kWh/kWp", "单位装机发电量", "specific yield"),  # all energy over peak power
         _amount("carbon_kg", "kgCO2", "购电碳排放", "carbon of grid import"),  # park, location-based
         _ratio("self_sufficiency", "自给率", "self-sufficiency"),  # park, metered: (G - E) / L
         _ratio("self_consumption", "自用率", "self-consumption"),  # park, metered: (G - E) / G
@@ -150,6 +162,9 @@ DERIVED: dict[str, Quantity] = {
         _ratio("energy_performance_index", "发电能效指数", "energy performance index"),  # array, park
         _ratio("performance_ratio", "性能比", "performance ratio"),  # array
         *FORETOLD.values(),  # park, day
+        _ratio("performance_ratio_25c", "性能比（25 °C）", "temperature-corrected performance ratio"),  # array
+        _ratio("availability", "能量可用率", "energy availability"),  # array
+        _ratio("calibration_factor", "校准系数", "calibration factor"),  # array, day: 1 before it counts
         # point: mean of what a sensor or meter showed
         *(q for q in READING.values() if q.kind is Kind.GAUGE),
     )

@@ -105,3 +105,34 @@ _UNKNOWN = _words("未知原因", "no words for this reason", "查看详情", "S
 def quarantine_reason(code: str) -> ReasonWords:
     """Return what a reason code means."""
     return QUARANTINE_REASONS.get(code, _UNKNOWN)
+
+
+CALIBRATION_REFUSALS: dict[str, ReasonWords] = {
+    "too_early": _words(
+        "运行不足八周", "less than eight weeks of data", "无需处理，之后会自动校准", "Nothing to do: it comes by itself"
+    ),
+    "too_few_clean_days": _words(
+        "晴好、实测且无故障的日子太少",
+        "too few days were bright, measured on the site and without fault",
+        "检查辐照仪和电表的数据完整率",
+        "Look at the coverage of the irradiance sensor and the meter",
+    ),
+    "unsettled": _words(
+        "能效指数有两个水平，无法判断哪个正常",
+        "the index has two levels and nobody can tell which is right",
+        "检查方阵是否失电、辐照仪是否脏污",
+        "See whether the array lost strings or the irradiance sensor is dirty",
+    ),
+    "implausible_factor": _words(
+        "实发与标称相差过大",
+        "what it makes is too far from its nameplate",
+        "核对 PARK.yaml 的 dc_kwp、电表倍率和辐照仪",
+        "Check dc_kwp in PARK.yaml, the ratio of the meter and the irradiance sensor",
+    ),
+    "shared_meter": _words(
+        "电表还计量其他方阵",
+        "its meter counts another array too",
+        "为该方阵单独装表后可校准",
+        "Give the array a meter of its own",
+    ),
+}

@@ -65,6 +65,9 @@ RUNG_WORDS: dict[str, Text] = {rung.reason.value: rung.words for rung in RUNGS} 
     Reason.SERVICE_TEMPERATURE.value: Text(
         zh="部分时段气温来自气象服务", en="air temperature of a weather service where none was measured"
     ),
+    Reason.UNCALIBRATED.value: Text(
+        zh="按标称容量，尚未校准", en="by nameplate: the array has not learned its factor yet"
+    ),
 }
 # On these an array is held to what its own site measured; only they carry a judgement within a few percent.
 ON_SITE = frozenset({Reason.RUNG_POA.value, Reason.RUNG_GHI.value})

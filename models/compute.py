@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -21,6 +22,7 @@ from models.context import NEAR_US, samples_around
 from models.derive import Derived, derive
 from models.foretelling import Foretelling
 from models.judging import CONTEXT_US, RETURN_WITHIN_US
+from models.learning import Learning, before, days_from, first_of
 from models.points import NEEDED, PointSeries, part_of, point_series
 from models.power import gap_limit_us
 from models.rows import day_starts
@@ -35,6 +37,7 @@ QUANTITIES = 5  # that a device typically sends
 ROWS_PER_READ = 400_000  # bounds the memory of one read
 _NEAR = timedelta(microseconds=NEAR_US)
 _UNTIL_KEY = "models/computed_until"
+_LEARNED_KEY = "models/learned"  # from when a new factor counts, until all days have it
 
 Progress = Callable[[int, int], None]
 
@@ -99,14 +102,27 @@ class Compute:
         days = self._computable(days)
         corrections = in_force(self._state.corrections()) if days else ()
         seams = DaySeams(self._state, self._park.zone)
-        wanted, computed = list(days), set[date]()
+        learning = Learning(self._park, self._store, self._state)
+        wanted, computed = self._with_interrupted(days, until), set[date]()
         changed = events = 0
         while wanted:
-            for first, last in runs_of(wanted, self._chunk_days()):
+            stretches = deque(runs_of(wanted, self._chunk_days()))
+            while stretches:
+                first, last = stretches.popleft()
                 grid = grid_of(first, last, self._park.zone, until)
                 points = self._points(grid, until, corrections)
-                derived = derive(self._park, points, grid)
+                derived = derive(self._park, points, grid, learning.known(grid))
+                verdicts = learning.judge(derived, grid)
+                start = first_of(verdicts)
+                if start is not None and before(start, grid):
+                    # What was learned counts from its day on, as if the days had come one by one.
+                    day = day_of(start, self._park.zone)
+                    stretches.extendleft([(day, last), (first, day - timedelta(days=1))])
+                    continue
                 changed += self._write(derived, grid)
+                if begins := learning.say(verdicts, now):
+                    self._state.set_value(_LEARNED_KEY, min(begins).isoformat())
+                    stretches = self._from(min(begins), stretches, until)
                 events += self._write_events(derived.events, grid)
                 seams.take({p: s.seams for p, s in points.items()}, grid)
                 computed.update(grid.days)
@@ -118,8 +134,27 @@ class Compute:
         changed += self._foretelling.write_plans(days, now)
         changed += months.write_months(self._park, self._store, days, until)
         seams.remember()
+        if self._state.value(_LEARNED_KEY):
+            self._state.set_value(_LEARNED_KEY, "")
         first_day, last_day = (days[0], days[-1]) if days else (None, None)
         return ComputeResult(len(days), first_day, last_day, until, changed, events)
+
+    def _with_interrupted(self, days: Sequence[date], until: datetime) -> list[date]:
+        """Return the days, and those a factor learned in a run that was interrupted had still to be applied to."""
+        begin = self._state.value(_LEARNED_KEY) if days else None
+        more = days_from(datetime.fromisoformat(begin), until, self._park) if begin else []
+        return sorted({*days, *self._computable(more)})
+
+    def _from(
+        self, begin: datetime, stretches: Iterable[tuple[date, date]], until: datetime
+    ) -> deque[tuple[date, date]]:
+        """Return the stretches still to compute, with every day from which a new factor counts, in order.
+
+        Where history came in later than newer days, these have been computed without it.
+        """
+        left = {first + timedelta(days=n) for first, last in stretches for n in range((last - first).days + 1)}
+        left.update(self._computable(days_from(begin, until, self._park)))
+        return deque(runs_of(sorted(left), self._chunk_days()))
 
     def _computable(self, days: Sequence[date]) -> Sequence[date]:
         """Return the days whose readings are there; of an archived month the numbers stand until it is back."""

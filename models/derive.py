@@ -11,8 +11,9 @@ import numpy as np
 from core.park import Park, Point
 from core.quality import Event, Reason
 from core.quantities import Scope
+from core.timebase import SLOT_HOURS
 from models import balance, meter_checks, plant, rollup, sensors
-from models.points import PointSeries
+from models.points import DC_POWER, PointSeries
 from models.rollup import Periods
 from models.rows import Row
 from models.series import Grid, SlotSeries, bit
@@ -36,8 +37,10 @@ class Derived(NamedTuple):
     events: list[Event]
 
 
-def derive(park: Park, points: Mapping[str, PointSeries], grid: Grid) -> Derived:
-    """Return every series of a grid of local days."""
+def derive(
+    park: Park, points: Mapping[str, PointSeries], grid: Grid, known: plant.Known = plant.NOTHING_KNOWN
+) -> Derived:
+    """Return every series of a grid of local days; `known` is what was learned of the arrays before."""
     days = rollup.days_of(grid)
     found = Derived([], [], [event for series in points.values() for event in series.events])
     sky = sky_over(park, grid)
@@ -55,8 +58,9 @@ def derive(park: Park, points: Mapping[str, PointSeries], grid: Grid) -> Derived
         found.events.extend(meter_checks.stuck_power(point, points[point.id], _clipping_kw(park, point), sky, grid))
     found.events.extend(meter_checks.children_events(park, points, grid))
     _derive_park(found, park, points, grid, days)
-    made = plant.plant_of(park, _generation(park, points), weather, sky, grid)
+    made = plant.plant_of(park, _generation(park, points), weather, sky, grid, known, _dc(park, points))
     found.slots.extend(plant.slot_rows(park, made))
+    found.slots.extend(plant.band_rows(park, made, sky, grid))
     found.days.extend(plant.day_rows(park, made, sky, grid, days))
     return found
 
@@ -70,6 +74,12 @@ def _clipping_kw(park: Park, point: Point) -> float | None:
 
 def _generation(park: Park, points: Mapping[str, PointSeries]) -> dict[str, SlotSeries]:
     return {p.id: series for p in park.by_role("pv") if (series := points[p.id].exported) is not None}
+
+
+def _dc(park: Park, points: Mapping[str, PointSeries]) -> dict[str, SlotSeries]:
+    """Return the DC energy of every PV point that measures it, in kWh."""
+    measured = ((p.id, points[p.id].gauges.get(DC_POWER)) for p in park.by_role("pv"))
+    return {point: power.times(SLOT_HOURS) for point, power in measured if power is not None}
 
 
 def _with_faults(series: PointSeries, clean: Mapping[str, SlotSeries]) -> PointSeries:

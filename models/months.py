@@ -16,7 +16,7 @@ from models import balance, plan, plant, rollup, rows
 from models.foretelling import PLAN_SERIES
 from models.rollup import Periods
 from models.rows import Row
-from models.series import Floats, Grid, SlotSeries, grid_of
+from models.series import Floats, Grid, SlotSeries, grid_of, unknown
 from models.sky import sky_over
 
 _PARK_SLOTS = ("generation_kwh", "import_kwh", "export_kwh", "load_kwh")
@@ -42,7 +42,26 @@ def month_rows(park: Park, store: Store, grid: Grid) -> list[Row]:
         *_amounts(park, store, grid, month),
         *_ratios(park, store, grid, month),
         *_indices(park, store, grid, month),
+        *_corrected(store, grid, month),
     ]
+
+
+def _corrected(store: Store, grid: Grid, month: Periods) -> Iterable[Row]:
+    """Yield the performance ratio at 25 °C: final yield over reference yield at 25 °C, both summed over the days.
+
+    Days hold these sums over the same slots; the temperatures of the slots are not kept.
+    """
+    names = ("final_yield", "reference_yield_25c", plant.PR_25)
+    stored = store.slots(Period.DAY, grid.start, grid.end, scope=Scope.ARRAY, quantities=names)
+    found = rows.on_grid(stored, rows.day_starts(grid))
+    for entity in dict.fromkeys(e for e, _ in found):
+        top, bottom, daily = (found.get((entity, name), unknown(len(grid.days))) for name in names)
+        both = top.known & bottom.known
+        below = float(bottom.value[both].sum())
+        value = float(top.value[both].sum()) / below if below > 0 else float("nan")
+        shares = _weighted(daily, grid.elapsed().astype(float))
+        mask = np.array([np.bitwise_or.reduce(np.where(both, daily.reasons, 0))])
+        yield Row(Scope.ARRAY, entity, plant.PR_25, month.series(np.array([value]), *shares, mask))
 
 
 def _amounts(park: Park, store: Store, grid: Grid, month: Periods) -> list[Row]:

@@ -23,7 +23,8 @@ from models.series import SLOT_US, Grid, SlotSeries, bit, from_us, joined, joine
 
 IMPORT, EXPORT, POWER = "energy_import_kwh", "energy_export_kwh", "active_power_kw"
 WEATHER = ("poa_wm2", "ghi_wm2", "temp_air_c", "temp_module_c", "wind_speed_ms")
-NEEDED = (IMPORT, EXPORT, POWER, *WEATHER)
+DC_POWER = "dc_power_kw"
+NEEDED = (IMPORT, EXPORT, POWER, DC_POWER, *WEATHER)
 TARIFF = re.compile(r"t[0-9]{1,2}")  # DL/T 645: t1 sharp, t2 peak, t3 flat, t4 valley
 PHASES = ("l1", "l2", "l3")
 REPORTS_AWAITED = 3.0  # so many of its intervals a device may be late before its slots are said to be missing
@@ -60,7 +61,7 @@ def point_series(
     parts = [p for d in point.devices for p in correcting.parts(point, d, samples.get(d.id, {}), own)]
     if point.role == "weather":
         return _weather_series(point, parts, grid, own)
-    ways: dict[str, list[SlotSeries]] = {IMPORT: [], EXPORT: [], POWER: []}
+    ways: dict[str, list[SlotSeries]] = {IMPORT: [], EXPORT: [], POWER: [], DC_POWER: []}
     events: list[Event] = []
     seams: list[Seams] = []
     for part in parts:
@@ -73,7 +74,7 @@ def point_series(
         seams.append(served.seams)
     size, edges = grid.size, grid.edges_us
     imported, exported = joined(ways[IMPORT], size), joined(ways[EXPORT], size)
-    gauges = {POWER: joined_means(ways[POWER], size)} if ways[POWER] else {}
+    gauges = {q: joined_means(ways[q], size) for q in (POWER, DC_POWER) if ways[q]}
     if own:
         imported = correcting.corrected_flow(imported, "import_kwh", own, edges)
         exported = correcting.corrected_flow(exported, "export_kwh", own, edges)
@@ -143,18 +144,27 @@ class _Device:
                 flows[way] = series
         if profile is not None:
             flows[POWER] = power.slot_mean(profile, self.grid.edges_us, self.span)
+        if self.point.role == "pv" and (own_dc := self._curve(DC_POWER)) is not None:
+            flows[DC_POWER] = power.slot_mean(own_dc, self.grid.edges_us, self.span)
         return {way: self._with_uncertain(series) for way, series in flows.items()}
 
     def _profile(self) -> Profile | None:
         """Return the point's power in kW, positive with import, ratio and direction applied."""
-        parts = self._channels(POWER)
+        curve = self._curve(POWER)
+        if curve is None:
+            return None
+        factor = self.sign * self.device.ratio
+        gap_us = gap_limit_us(self.device.interval_s, self._channels(POWER)[0].times_us)
+        return power.profile(curve.times_us, curve.ordinates * factor, gap_us)
+
+    def _curve(self, quantity: str) -> Profile | None:
+        """Return a power in kW as the device shows it, its channels added up."""
+        parts = self._channels(quantity)
         if not parts:
             return None
         gap_us = gap_limit_us(self.device.interval_s, parts[0].times_us)
         curves = [power.profile(*unclocked.calm(p, self.device.interval_s), gap_us) for p in parts]
-        curve = curves[0] if len(curves) == 1 else _summed(curves, gap_us)
-        factor = self.sign * self.device.ratio
-        return power.profile(curve.times_us, curve.ordinates * factor, gap_us)
+        return curves[0] if len(curves) == 1 else _summed(curves, gap_us)
 
     def _channels(self, quantity: str) -> list[Samples]:
         """Return the device's total; without one its tariff registers, else its phases, else whatever it has.

@@ -15,7 +15,7 @@ from pvlib import temperature
 
 from core.park import Array
 from core.rungs import IRRADIANCE_UNCERTAINTY, MODEL_VERSION
-from models.light import Air, Gauges, Light, air_of, light_of, split
+from models.light import Air, Gauges, Light, air_of, light_of, measured, split
 from models.plane import Dome, Model, Planes, dome_of, on_planes, planes_of
 from models.rollup import Periods, ratio
 from models.series import HOUR_US, Bools, Floats, Grid, Ints, SlotSeries, joined, to_us
@@ -30,9 +30,11 @@ __all__ = [
     "by_light",
     "cell_rise",
     "cell_temperature",
+    "comparable",
     "curtailed",
     "exists_at",
     "indices",
+    "module_temperature",
     "performance_ratio",
     "plane_irradiance",
     "portfolio",
@@ -143,6 +145,12 @@ def cell_rise(array: Array, gauges: Gauges, sky: Sky) -> Floats:
     """Return how far the cells are above air temperature, in K, by the irradiance and wind that were measured."""
     air = air_of(gauges, sky)
     return plane_irradiance(array, gauges, sky).value * _heating(array, air.wind_ms, air.windy)
+
+
+def module_temperature(array: Array, plane_wm2: Floats, module: SlotSeries | None, air: Air) -> Floats:
+    """Return module temperature in degrees C: measured, else that of the cells by the array's mounting."""
+    modelled = cell_temperature(array, plane_wm2, air.temp_c, air.wind_ms, air.windy)
+    return modelled if module is None else np.where(measured(module, len(plane_wm2)), module.value, modelled)
 
 
 def ac_power(array: Array, poa: Floats, cell_c: Floats, years: Floats) -> Floats:
@@ -292,10 +300,10 @@ def indices(generation: SlotSeries, expected: SlotSeries, sky: Sky, periods: Per
     do not count, unless there is nothing but the envelope: then the index says how much of a cloudless period was
     reached, and carries `rung_clear_sky`. Coverage is the share of the elapsed daylight that was compared.
     """
-    valid = _comparable(generation) & expected.known
-    measured = valid & (expected.estimated <= 0)
-    only_envelope = periods.sums((measured & sky.up).astype(float)) == 0
-    chosen = measured | (valid & only_envelope[periods.of])
+    valid = comparable(generation) & expected.known
+    believed = valid & (expected.estimated <= 0)
+    only_envelope = periods.sums((believed & sky.up).astype(float)) == 0
+    chosen = believed | (valid & only_envelope[periods.of])
     return ratio(generation.value, expected.value, chosen, [generation, expected], periods, sky.up)
 
 
@@ -309,12 +317,13 @@ def performance_ratio(
     Final yield over reference yield (IEC 61724-1), E in kWh, P0 (`peak_kwp`) in kWp, H in kWh/m², G_STC 1 kW/m²; a
     ratio of sums over slots in which energy and irradiance are measured. A cloudless envelope is no measurement.
     """
-    valid = _comparable(generation) & irradiation.known & (irradiation.estimated <= 0)
+    valid = comparable(generation) & irradiation.known & (irradiation.estimated <= 0)
     reference = peak_kwp * irradiation.value / (G_STC / 1000.0)
     return ratio(generation.value, reference, valid, [generation, irradiation], periods, sky.up)
 
 
-def _comparable(generation: SlotSeries) -> Bools:
+def comparable(generation: SlotSeries) -> Bools:
+    """Say where energy is measured as good as whole."""
     return generation.known & (generation.coverage >= WHOLE) & (generation.estimated <= 1.0 - WHOLE)
 
 

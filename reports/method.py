@@ -60,6 +60,35 @@ DEFINITIONS = (
         _IEC,
     ),
     Definition(
+        Text(zh="25 °C 性能比", en="performance ratio at 25 °C"),
+        Text(
+            zh="Σ 实发 / Σ (1 + γ (T − 25 °C)) kWp × 辐照量 / 1 kW/m²，仅取同一批有效时段",
+            en="Σ actual / Σ (1 + γ (T − 25 °C)) kWp × irradiation / 1 kW/m², over the same valid slots",
+        ),
+        _IEC,
+    ),
+    Definition(
+        Text(zh="单位装机发电量", en="specific yield"),
+        Text(zh="实发 / kWp（kWh/kWp，不是性能比）", en="actual / kWp, in kWh/kWp; no performance ratio"),
+        _IEC,
+    ),
+    Definition(
+        Text(zh="能量可用率", en="energy availability"),
+        Text(
+            zh="实发 / (实发 + 停机时段应发)；停机：连续 30 分钟低于额定 1 % 而应发高于 5 %",
+            en="actual / (actual + expected while standing still: under 1 % of the rating for half an hour, over 5 % expected)",
+        ),
+        _IEC,
+    ),
+    Definition(
+        Text(zh="应发 P10、P90", en="expected P10, P90"),
+        Text(
+            zh="由不确定度预算得出；校准后有 30 个正常日时，取方阵自身日能效指数的 10 % 与 90 % 分位（只用此前的日子）",
+            en="from an uncertainty budget; once calibrated and with 30 clean days, the 10 % and 90 % quantiles of the array's own daily index, of earlier days only",
+        ),
+        Text(zh="本系统", en="this system"),
+    ),
+    Definition(
         Text(zh="购电碳排放", en="carbon of grid import"),
         Text(zh="I × 排放因子；上网电量不抵扣", en="I × emission factor; export is not offset"),
         Text(zh="《温室气体核算体系》范围二，基于位置", en="GHG Protocol scope 2, location-based"),

@@ -54,6 +54,11 @@ def _array(source: Source, array: Array) -> ArrayLine:
         difference=_difference(month("generation_kwh"), month("expected_kwh")),
         index=month("energy_performance_index"),
         performance_ratio=month("performance_ratio"),
+        performance_ratio_25c=month("performance_ratio_25c"),
+        specific_yield=month("specific_yield"),
+        availability=month("availability"),
+        expected_p10=month("expected_p10_kwh"),
+        expected_p90=month("expected_p90_kwh"),
         irradiation=month("irradiation_kwh_m2"),
         rungs=tuple(r for r in RUNG_WORDS if r in reasons),
     )
@@ -71,6 +76,11 @@ def _park(source: Source, dc_kwp: float) -> ArrayLine:
         difference=_difference(generation, expected),
         index=source.month_park("energy_performance_index"),
         performance_ratio=unknown,
+        performance_ratio_25c=unknown,
+        specific_yield=Figure(float("nan"), "kWh/kWp"),
+        availability=unknown,
+        expected_p10=source.month_park("expected_p10_kwh"),
+        expected_p90=source.month_park("expected_p90_kwh"),
         irradiation=unknown,
         rungs=(),
     )

@@ -98,6 +98,11 @@ class ArrayLine:
     difference: Figure
     index: Figure
     performance_ratio: Figure
+    performance_ratio_25c: Figure
+    specific_yield: Figure
+    availability: Figure
+    expected_p10: Figure
+    expected_p90: Figure
     irradiation: Figure
     rungs: tuple[str, ...]  # reason codes saying what the expectation was made from
 

@@ -159,6 +159,9 @@ def arrays(report: MonthlyReport, language: Language) -> Table:
         *(Column(f"{word(t, language)} kWh") for t in titles),
         Column("EPI"),
         Column("PR"),
+        Column("PR 25 °C"),
+        Column("kWh/kWp"),
+        Column(word("available", language)),
         Column(f"{word('irradiation', language)} kWh/m²"),
         Column(word("coverage", language)),
     ]
@@ -174,6 +177,9 @@ def _array(a: ArrayLine, language: Language) -> tuple[str, ...]:
         kwh(a.difference),
         fixed(a.index.value, 3),
         fixed(a.performance_ratio.value, 3),
+        fixed(a.performance_ratio_25c.value, 3),
+        fixed(a.specific_yield.value, 1),
+        portion(a.availability.value),
         fixed(a.irradiation.value, 1),
         portion(a.generation.coverage),
     )

@@ -98,6 +98,7 @@ WORDS: dict[str, Text] = {
     "actual": _t("实发", "Actual"),
     "difference": _t("差额", "Difference"),
     "pr": _t("PR", "PR"),
+    "available": _t("可用率", "Available"),
     "irradiation": _t("辐照量", "Irradiation"),
     "findings": _t("发现的问题", "Findings"),
     "no_findings": _t("本月没有光伏告警。", "No PV alerts this month."),

@@ -244,6 +244,7 @@ def _pv(sheet: Sheet, report: MonthlyReport) -> None:
     sheet.head(
         _w("array"), "kWp", _w("actual", "kWh"), _w("expected", "kWh"), _w("difference", "kWh"), "EPI", "PR",
         _w("irradiation", "kWh/m²"), _w("coverage", "%"), _w("estimated_share", "%"),
+        "PR 25 °C", "kWh/kWp", _w("available", "%"), _w("expected", "kWh, P10"), _w("expected", "kWh, P90"),
     )  # fmt: skip
     sheet.freeze(1)
     for a in (*report.pv.arrays, report.pv.total):
@@ -251,7 +252,15 @@ def _pv(sheet: Sheet, report: MonthlyReport) -> None:
         difference = Formula(guarded(cells, f"{cells[0]}-{cells[1]}"), a.difference.value, "kWh")
         ratios = (Number(a.index.value, "ratio"), Number(a.performance_ratio.value, "ratio"))
         shares = (Number(a.generation.coverage, "percent"), Number(a.generation.estimated, "percent"))
-        sheet.add(a.name, Number(a.dc_kwp, "kW"), a.generation, a.expected, difference, *ratios, a.irradiation, *shares)
+        more = (
+            Number(a.performance_ratio_25c.value, "ratio"),
+            a.specific_yield,
+            Number(a.availability.value, "percent"),
+        )
+        sheet.add(
+            a.name, Number(a.dc_kwp, "kW"), a.generation, a.expected, difference, *ratios, a.irradiation, *shares, *more,
+            a.expected_p10, a.expected_p90,
+        )  # fmt: skip
     sheet.part(_w("findings"))
     for line in report.pv.findings:
         sheet.add(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from statistics import median
 from typing import Literal
@@ -39,12 +39,21 @@ _MIN_AFTER = 2  # days; a change is not placed on the very last day, one day is 
 
 @dataclass(frozen=True)
 class SunDay:
-    """One day of enough sun: its index (1) and its in-plane irradiation (kWh/m2), which is its weight."""
+    """One day of enough sun: its index (1) and its in-plane irradiation (kWh/m2), which is its weight.
+
+    `factor` is by what the expectation was multiplied: the index times it is the index against the nameplate.
+    """
 
     day: date
     index: float
     sun: float
     rung: frozenset[str]
+    factor: float = 1.0
+    peak_kwp: float = 0.0
+
+    def at(self, factor: float) -> SunDay:
+        """Return the day as it would show against an expectation multiplied by `factor`."""
+        return replace(self, index=self.index * self.factor / factor, factor=factor)
 
 
 @dataclass(frozen=True)
@@ -95,20 +104,28 @@ class Performance(Watch):
         return self.within_days + self.baseline_within_days + 1
 
     def quantities(self) -> Iterable[str]:
-        return ("energy_performance_index", "irradiation_kwh_m2", "expected_kwh", "generation_kwh")
+        return (
+            "energy_performance_index",
+            "irradiation_kwh_m2",
+            "expected_kwh",
+            "generation_kwh",
+            "calibration_factor",
+        )
 
     def entities(self, park: Park, at: datetime) -> list[str]:
         return list(dict.fromkeys(a.id for a in park.arrays if a.valid_at(at)))
 
     def observe(self, entity: str, facts: Facts, moment: Moment, alert: AlertRecord | None) -> Observation:
         sunny = self.sun_days(facts, entity, moment.day)
+        factor = _scale(sunny, alert)
+        sunny = [d.at(factor) for d in sunny]
         recent = sunny[-self.days :]
         if len(recent) < self.days or (moment.day - recent[0].day).days >= self.within_days:
             return MISSING
         judged = self._ongoing(recent, facts, alert) if alert else self._fresh(sunny, facts, entity)
         if judged is None or not (judged.active or alert):
             return Observation(active=False, value=median(d.index for d in recent))
-        loss = self._loss(facts, entity, judged, moment.day)
+        loss = self._loss(facts, entity, judged, moment.day, factor)
         return Observation(
             active=judged.active,
             value=judged.index,
@@ -119,6 +136,7 @@ class Performance(Watch):
                 "reference_index": judged.reference,
                 "clear_index": judged.level,
                 "days": float(self.days),
+                "calibration_factor": factor,
                 "shortfall_share": max(0.0, 1 - judged.index / judged.reference),
                 **loss,
             },
@@ -129,8 +147,13 @@ class Performance(Watch):
         return [d for d in self._days_with_sun(facts, entity, last) if d.sun > self.min_irradiation]
 
     def _days_with_sun(self, facts: Facts, entity: str, last: date) -> list[SunDay]:
+        """Return the days that can be held against the newest one: same source of irradiance, same peak power.
+
+        All are on the newest one's scale: the day from which the expectation is calibrated is no step.
+        """
         days = [d for each in days_back(last, self.lookback_days) if (d := self._sun_day(facts, entity, each))]
-        return [d for d in days if d.rung == days[-1].rung]
+        same = [d for d in days if (d.rung, d.peak_kwp) == (days[-1].rung, days[-1].peak_kwp)]
+        return [d.at(same[-1].factor) for d in same]
 
     def _sun_day(self, facts: Facts, entity: str, day: date) -> SunDay | None:
         index = facts.days.at(Scope.ARRAY, entity, "energy_performance_index", day)
@@ -138,7 +161,8 @@ class Performance(Watch):
         fit = _is_measured(index, self.min_coverage) and Reason.PARTIAL not in index.reasons
         if not fit or not sun.value > _DIM_SHARE * self.min_irradiation:
             return None
-        return SunDay(day, index.value, sun.value, index.reasons & _RUNGS)
+        peak_kwp = _peak_kwp(facts.park, entity, day)
+        return SunDay(day, index.value, sun.value, index.reasons & _RUNGS, _factor(facts, entity, day), peak_kwp)
 
     def _fresh(self, sunny: Sequence[SunDay], facts: Facts, entity: str) -> Judgement | None:
         recent = sunny[-self.days :]
@@ -151,12 +175,12 @@ class Performance(Watch):
         if baseline is not None and (fell or out):
             # Its own past tells best what it should yield; never so low that `low` would fire again at once.
             level = max(self.recovered * baseline.index, self.low + 0.02)
-            began = _change_day(self._days_with_sun(facts, entity, recent[-1].day))
+            began = _change_day([d.at(recent[-1].factor) for d in self._days_with_sun(facts, entity, recent[-1].day)])
             return Judgement(True, index, baseline.index, level, began if fell else recent[-1].day)
         since = recent[-1].day if out and index >= self.low else self._first_low_day(sunny)
         return Judgement(True, index, 1.0, self.clear, since)
 
-    def _loss(self, facts: Facts, entity: str, judged: Judgement, last: date) -> dict[str, float | str]:
+    def _loss(self, facts: Facts, entity: str, judged: Judgement, last: date, factor: float) -> dict[str, float | str]:
         """Return energy (kWh) and money lost from the fault's first day to `last`, both included.
 
         lost = reference x expected - generated, over days whose index is measured well enough; `reference` is the
@@ -170,10 +194,11 @@ class Performance(Watch):
                 facts.days.at(Scope.ARRAY, entity, q, day)
                 for q in ("energy_performance_index", "expected_kwh", "generation_kwh")
             )
-            lost_today_kwh = judged.reference * expected.value - made.value
+            should_today_kwh = judged.reference * expected.value * factor / _factor(facts, entity, day)
+            lost_today_kwh = should_today_kwh - made.value
             if not (_is_measured(index, self.min_coverage) and math.isfinite(lost_today_kwh)):
                 continue
-            should_kwh += judged.reference * expected.value
+            should_kwh += should_today_kwh
             lost_kwh += lost_today_kwh
             tariff = valid_one(facts.park.tariffs, day_bounds(day, facts.park.zone)[0])
             if tariff:
@@ -233,6 +258,27 @@ class Performance(Watch):
         while end > self.days and median(d.index for d in sunny[end - 1 - self.days : end - 1]) < self.low:
             end -= 1
         return next(d.day for d in sunny[end - self.days :] if d.index < self.low)
+
+
+def _scale(sunny: Sequence[SunDay], alert: AlertRecord | None) -> float:
+    """Return the factor on whose scale days are judged: that of the newest one, or the one an alert began with.
+
+    An alert keeps its scale, so that a factor learned meanwhile neither ends it nor makes it worse.
+    """
+    newest = sunny[-1].factor if sunny else 1.0
+    return newest if alert is None else (text_number(alert, "calibration_factor") or 1.0)
+
+
+def _factor(facts: Facts, entity: str, day: date) -> float:
+    """Return by what the expectation of a day was multiplied."""
+    found = facts.days.at(Scope.ARRAY, entity, "calibration_factor", day).value
+    return found if math.isfinite(found) and found > 0 else 1.0
+
+
+def _peak_kwp(park: Park, entity: str, day: date) -> float:
+    """Return the peak power an array had at noon."""
+    noon = day_bounds(day, park.zone)[0] + timedelta(hours=12)
+    return next((a.dc_kwp for a in park.arrays if a.id == entity and a.valid_at(noon)), 0.0)
 
 
 def _depth(recent: Sequence[SunDay], baseline: Baseline) -> float:

@@ -25,7 +25,7 @@ from dashboards.queries import COVERAGE, queries_of
 
 UNITS = {
     "kWh": "kwatth", "kW": "kwatt", "1": "percentunit", "kgCO2": "suffix: kg CO₂", "kWh/m²": "suffix: kWh/m²",
-    "count": "short", "s": "s", "level": "short", "": "",
+    "kWh/kWp": "suffix: kWh/kWp", "count": "short", "s": "s", "level": "short", "": "",
 }  # fmt: skip
 # A longer silence than this is a gap, and is drawn as one. Milliseconds; days may have 25 hours.
 GAP_MS = {Period.SLOT: 20 * 60_000, Period.DAY: 26 * 3_600_000, Period.MONTH: 32 * 86_400_000}

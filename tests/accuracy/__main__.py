@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from core.rungs import MODEL_VERSION
-from tests.accuracy import outlook, pv
+from tests.accuracy import learned, outlook, pv
 from tests.accuracy.row import Row
 
 TARGET = Path(__file__).parents[2] / "docs" / "accuracy.md"
 
 # One entry per subject; its rows become a table of their own.
-PARTS: dict[str, Callable[[], list[Row]]] = {"PV expectation": pv.rows, "Outlook and baseline": outlook.rows}
+PARTS: dict[str, Callable[[], list[Row]]] = {
+    "PV expectation": pv.rows,
+    "PV, calibrated by itself": learned.rows,
+    "Outlook and baseline": outlook.rows,
+}
 
 HEAD = f"""# Accuracy
 

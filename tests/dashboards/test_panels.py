@@ -17,7 +17,7 @@ def test_every_series_is_in_the_vocabulary_and_has_a_colour(shown: Panel):
         assert series.quantity in DERIVED or series.quantity in WATCHED
         assert series.colour in COLOURS
         assert series.field in {"value", "coverage", "estimated"}
-    assert shown.unit in {"kWh", "kW", "1", "kgCO2", "kWh/m²", "count", "s", "level", ""}
+    assert shown.unit in {"kWh", "kW", "1", "kgCO2", "kWh/m²", "kWh/kWp", "count", "s", "level", ""}
     assert bool(shown.series) is (shown.kind is not PanelKind.TABLE)
 
 

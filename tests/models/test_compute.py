@@ -345,7 +345,7 @@ def test_an_array_behind_a_shared_meter_has_no_generation_of_its_own(tmp_path):
     rows = world.rows(Period.DAY, day, "array")
     assert ("one", "generation_kwh") not in rows.index
     assert ("alone", "generation_kwh") in rows.index
-    assert rows.loc[("one", "expected_kwh"), "reasons"] == "default_temperature rung_clear_sky"
+    assert rows.loc[("one", "expected_kwh"), "reasons"] == "default_temperature rung_clear_sky uncalibrated"
     assert "rung_clear_sky" in rows.loc[("alone", "energy_performance_index"), "reasons"]
     assert rows.loc[("alone", "expected_kwh"), "value"] == pytest.approx(137, abs=8)
     park = world.rows(Period.DAY, day)
