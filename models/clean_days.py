@@ -38,6 +38,7 @@ SAME_LEVEL = 0.025
 ODD_SCATTERS = 3.0
 LEAST_ODD = 0.03
 ARRAY_BELOW, SENSOR_ABOVE = 0.3, 0.8  # share of a step that the sensor explains: dirt explains all of it
+LEAST_DIRT = 0.06  # of the sensor: haze, season and a plane described not quite right move it by a few percent
 FEWEST_CLEAR = 3  # days with an hour of no cloud, to know how the sensor stands
 _SD_OF_MAD = 1.4826
 _SD_OF_SHORTH = 0.6745  # half width of the shortest half, in standard deviations
@@ -199,11 +200,12 @@ def _right(levels: Sequence[Level]) -> Level | None:
             continue
         if len(lower.days) < FEWEST or lower.index < (1.0 - _BEYOND) * right.index:
             continue  # no dirt on a sensor makes so much
-        explained = np.log(lower.clearness / right.clearness) / np.log(right.index / lower.index)
-        if not (explained < ARRAY_BELOW or explained > SENSOR_ABOVE):  # also where it is unknown
-            return None
-        if explained > SENSOR_ABOVE:
+        fell = np.log(lower.clearness / right.clearness)
+        explained = fell / np.log(right.index / lower.index)
+        if explained > SENSOR_ABOVE and fell > LEAST_DIRT:
             right = lower
+        elif not explained < ARRAY_BELOW:  # also where it is unknown
+            return None
     return right
 
 
