@@ -1,0 +1,374 @@
+"""What is stored of some days, as the facts their balance is split from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+
+from core.park import Array, Park, Point
+from core.quality import Reason
+from core.quantities import Period, Scope
+from core.statements import Json, Kind, Statement
+from core.store import State, Store
+from models import rows
+from models.affected import runs_of
+from models.balance import top
+from models.plant import arrays_by_id
+from models.series import Bools, Floats, Grid, Ints, SlotSeries, bit, from_us, unknown
+from models.why.facts import ArrayFacts, Flow, LoadFacts, MeterFacts, ParkFacts
+
+MEASURED = 0.9  # share of a cell that has to be measured for its value to count as measured
+WHOLE = 0.999  # a day measured so far is one cell
+CLEAR_SHARE = 0.1  # of a day's expected energy: more of it from the clear sky is no expectation
+WARM_ENOUGH = 0.5  # share of a day a thermometer has to see
+CHUNK_DAYS = 62
+PARK_FLOWS = ("net_balance_kwh", "load_kwh", "residual_kwh", "charge_kwh", "discharge_kwh")
+CLEAR = bit(Reason.RUNG_CLEAR_SKY)
+
+Predict = Callable[[Mapping[str, Json], Floats, Sequence[str]], Floats]  # baseline, degrees C, day classes -> kWh a day
+ClassOf = Callable[[date], str]
+Key = tuple[Scope, str, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A day's plan: its body and when it was said."""
+
+    body: Mapping[str, Json]
+    issued_at: datetime
+
+    def number(self, name: str) -> float:
+        """Return one number of the plan; NaN where it has none."""
+        return _number(self.body.get(name))
+
+    def of(self, group: str) -> Mapping[str, float]:
+        """Return kWh by entity."""
+        found = self.body.get(group)
+        return {k: _number(v) for k, v in found.items()} if isinstance(found, dict) else {}
+
+
+class Stored:
+    """The stored series of some local days, whole days and, where something was not measured, their slots."""
+
+    def __init__(self, park: Park, store: Store, grid: Grid) -> None:
+        self._park, self._store, self._grid = park, store, grid
+        self.days = self._read(Period.DAY, grid.start, grid.end, rows.day_starts(grid))
+        self._empty_day = unknown(len(grid.days))
+
+    def day(self, scope: Scope, entity: str, quantity: str) -> SlotSeries:
+        """Return a series by day."""
+        return self.days.get((scope, entity, quantity), self._empty_day)
+
+    def _read(self, period: Period, start: datetime, end: datetime, starts: Ints) -> dict[Key, SlotSeries]:
+        wanted = {
+            Scope.PARK: PARK_FLOWS,
+            Scope.POINT: ("generation_kwh", "load_kwh", *(("temp_air_c",) if period is Period.DAY else ())),
+            Scope.ARRAY: ("expected_kwh",),
+        }
+        found: dict[Key, SlotSeries] = {}
+        for scope, quantities in wanted.items():
+            stored = self._store.slots(period, start, end, scope=scope, quantities=quantities)
+            for (entity, quantity), series in rows.on_grid(stored, starts).items():
+                found[scope, entity, quantity] = series
+        return found
+
+    def cells(self, keys: Iterable[Key], chosen: Bools) -> Cells:
+        """Return the cells of the chosen days: one for a day measured whole, else its slots."""
+        whole = chosen.copy()
+        for scope, entity, quantity in keys:
+            series = self.day(scope, entity, quantity)
+            whole &= series.known & (series.coverage >= WHOLE) & ((series.reasons & CLEAR) == 0)
+        grid = self._grid
+        partly = np.flatnonzero(chosen & ~whole)
+        slots: dict[Key, SlotSeries] = {}
+        spans = [np.arange(grid.day_at[k], min(grid.day_at[k + 1], grid.closed)) for k in partly]
+        at = np.concatenate([np.zeros(0, dtype=np.int64), *spans])
+        starts = grid.edges_us[at]
+        for first, last in runs_of([grid.days[k] for k in partly], CHUNK_DAYS):
+            span = grid.day_span(grid.days.index(first))[0], grid.day_span(grid.days.index(last))[1]
+            end = min(span[1], from_us(grid.edges_us[grid.closed]))
+            for key, series in self._read(Period.SLOT, span[0], end, starts).items():
+                slots[key] = _filled(slots[key], series) if key in slots else series
+        alone = np.flatnonzero(whole)
+        of = np.concatenate([alone, np.repeat(partly, [len(s) for s in spans]).astype(np.int64)])
+        lasting = np.diff(grid.day_at)[of].astype(float)
+        lasting[: len(alone)] = 1.0
+        return Cells(self, slots, alone, len(at), of.astype(np.int64), 1.0 / lasting)
+
+
+def _filled(one: SlotSeries, other: SlotSeries) -> SlotSeries:
+    """Return one series where it is known, else the other: they were read of different days."""
+    use = other.coverage + other.estimated > 0
+    use |= other.known
+    return SlotSeries(
+        np.where(use, other.value, one.value),
+        np.where(use, other.coverage, one.coverage),
+        np.where(use, other.estimated, one.estimated),
+        np.where(use, other.reasons, one.reasons),
+    )
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Whole days first, then slots. `of` numbers the day of each cell, `time` is its share of that day."""
+
+    stored: Stored
+    slots: Mapping[Key, SlotSeries]
+    alone: Ints
+    slot_count: int
+    of: Ints
+    time: Floats
+
+    def series(self, scope: Scope, entity: str, quantity: str) -> SlotSeries:
+        """Return a series by cell."""
+        day = self.stored.day(scope, entity, quantity)
+        slot = self.slots.get((scope, entity, quantity)) or unknown(self.slot_count)
+        return SlotSeries(
+            *(
+                np.concatenate([getattr(day, name)[self.alone], getattr(slot, name)])
+                for name in ("value", "coverage", "estimated", "reasons")
+            )
+        )
+
+
+def plans_of(park: Park, state: State, grid: Grid) -> dict[date, Plan]:
+    """Return the plan of every day that has one."""
+    starts = {grid.day_span(n): day for n, day in enumerate(grid.days)}
+    found: dict[date, Plan] = {}
+    for statement in state.statements(Kind.PLAN, grid.start, grid.end, entity=park.id):
+        day = starts.get((statement.start, statement.end))
+        if day is not None and statement.subject != "month":
+            found[day] = Plan(statement.body, statement.issued_at)
+    return found
+
+
+def facts(
+    park: Park,
+    state: State,
+    stored: Stored,
+    grid: Grid,
+    plans: Mapping[date, Plan],
+    chosen: Bools,
+    predict: Predict,
+    class_of: ClassOf,
+) -> ParkFacts:
+    """Return what the chosen days' balance is split from; days that are not chosen have neither plan nor cells."""
+    used = [plans.get(d) if c else None for d, c in zip(grid.days, chosen, strict=True)]
+    meters, loads = top(park, "pv"), park.top_loads()
+    arrays = {p.id: _arrays_below(park, p) for p in meters}
+    cells = stored.cells(_keys(park, meters, loads, arrays), chosen)
+    lost = _lost(park, state, grid, stored)
+    balance = cells.series(Scope.PARK, park.id, "net_balance_kwh")
+    kept = _kept(park, cells)
+    rest = cells.series(Scope.PARK, park.id, "residual_kwh" if loads else "load_kwh")
+    air = _air(park, stored)
+    baselines = _baselines(state, grid, used)
+    known = {a.id for a in park.arrays} | {p.id for p in loads}
+    return ParkFacts(
+        of=cells.of,
+        days=len(grid.days),
+        time=cells.time,
+        balance=balance.value - kept.value,
+        meters=tuple(_meter(p, arrays[p.id], cells, used, lost) for p in meters),
+        loads=tuple(_load(p, cells, used, baselines.get(p.id, []), grid, air, predict, class_of) for p in loads),
+        unmetered=Flow(_column(used, "residual_kwh"), rest.value, _measured(rest)),
+        storage=Flow(_column(used, "storage_kwh"), kept.value, _measured(kept)),
+        gone=_gone(used, known),
+    )
+
+
+def _keys(
+    park: Park, meters: Sequence[Point], loads: Sequence[Point], arrays: Mapping[str, Sequence[str]]
+) -> Iterable[Key]:
+    flows = ["net_balance_kwh", "residual_kwh" if loads else "load_kwh"]
+    flows += ["charge_kwh", "discharge_kwh"] if park.by_role("storage") else []
+    yield from ((Scope.PARK, park.id, q) for q in flows)
+    yield from ((Scope.POINT, p.id, "generation_kwh") for p in meters)
+    yield from ((Scope.POINT, p.id, "load_kwh") for p in loads)
+    yield from ((Scope.ARRAY, a, "expected_kwh") for ids in arrays.values() for a in ids)
+
+
+def _arrays_below(park: Park, meter: Point) -> tuple[str, ...]:
+    """Return the arrays whose energy a PV meter counts, those behind meters below it too."""
+    parents = {p.id: p.parent for p in park.by_role("pv")}
+
+    def above(point: str | None) -> str | None:
+        while point is not None and parents.get(point) in parents:
+            point = parents[point]
+        return point
+
+    return tuple(i for i, versions in arrays_by_id(park).items() if above(_first(versions).point) == meter.id)
+
+
+def _first(versions: Sequence[Array]) -> Array:
+    return versions[0]
+
+
+def _meter(
+    point: Point,
+    arrays: Sequence[str],
+    cells: Cells,
+    used: Sequence[Plan | None],
+    lost: Mapping[str, Mapping[str, Floats]],
+) -> MeterFacts:
+    made = cells.series(Scope.POINT, point.id, "generation_kwh")
+    return MeterFacts(point.id, tuple(_array(a, cells, used, lost) for a in arrays), made.value, _measured(made))
+
+
+def _array(
+    array: str, cells: Cells, used: Sequence[Plan | None], lost: Mapping[str, Mapping[str, Floats]]
+) -> ArrayFacts:
+    expected = cells.series(Scope.ARRAY, array, "expected_kwh")
+    size = len(used)
+    clear = np.where((expected.reasons & CLEAR) != 0, np.nan_to_num(expected.value), 0.0)
+    from_clear = np.bincount(cells.of, weights=clear, minlength=size)
+    whole = np.bincount(cells.of, weights=np.nan_to_num(expected.value), minlength=size)
+    return ArrayFacts(
+        array,
+        _planned(used, "arrays", array),
+        expected.value,
+        from_clear > CLEAR_SHARE * whole,
+        lost.get(array, {}),
+    )
+
+
+def _load(
+    point: Point,
+    cells: Cells,
+    used: Sequence[Plan | None],
+    baselines: Sequence[Statement],
+    grid: Grid,
+    air: Floats,
+    predict: Predict,
+    class_of: ClassOf,
+) -> LoadFacts:
+    series = cells.series(Scope.POINT, point.id, "load_kwh")
+    predicted = _predicted(used, baselines, grid, air, predict, class_of)
+    return LoadFacts(
+        point.id, _planned(used, "loads", point.id), predicted, series.value, _measured(series), cells.time
+    )
+
+
+def _predicted(
+    used: Sequence[Plan | None],
+    baselines: Sequence[Statement],
+    grid: Grid,
+    air: Floats,
+    predict: Predict,
+    class_of: ClassOf,
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return the baseline as planned, by the actual calendar, by the actual temperature, by both; kWh per day.
+
+    The plan's own baseline counts: the last one said before the plan.
+    """
+    found = tuple(np.full(len(used), np.nan) for _ in range(4))
+    by_body: dict[int, list[int]] = {}
+    for n, plan in enumerate(used):
+        if plan is not None and baselines:
+            before = [k for k, s in enumerate(baselines) if s.issued_at <= plan.issued_at]
+            by_body.setdefault(before[-1] if before else 0, []).append(n)
+    for number, days in by_body.items():
+        body = baselines[number].body
+        if "refused" in body:
+            continue
+        plans = [p for n in days if (p := used[n]) is not None]
+        actual = [class_of(grid.days[n]) for n in days]
+        planned = [str(p.body.get("day_class") or c) for p, c in zip(plans, actual, strict=True)]
+        normal = np.array([p.number("temp_air_c") for p in plans])
+        warm = np.where(np.isfinite(air[days]), air[days], normal)  # where nobody measured, nothing is laid to it
+        for column, temperature, classes in zip(
+            found, (normal, normal, warm, warm), (planned, actual, planned, actual), strict=True
+        ):
+            column[days] = predict(body, temperature, classes)
+    return found[0], found[1], found[2], found[3]
+
+
+def _baselines(state: State, grid: Grid, used: Sequence[Plan | None]) -> dict[str, list[Statement]]:
+    """Return the baselines of every load as they were known to the last plan, oldest first."""
+    issued = [p.issued_at for p in used if p is not None]
+    found: dict[str, list[Statement]] = {}
+    if issued:
+        for statement in state.statements(Kind.BASELINE, grid.start, grid.end, as_of=max(issued)):
+            found.setdefault(statement.entity, []).append(statement)
+    return {load: sorted(said, key=lambda s: s.issued_at) for load, said in found.items()}
+
+
+def _lost(park: Park, state: State, grid: Grid, stored: Stored) -> dict[str, dict[str, Floats]]:
+    """Return per array and finding what it lost on every day; that of a meter is spread by expectation."""
+    numbers = {day.isoformat(): n for n, day in enumerate(grid.days)}
+    ids = {a.id for a in park.arrays}
+    found: dict[str, dict[str, Floats]] = {}
+    for statement in state.statements(Kind.FINDING, grid.start, grid.end):
+        days = statement.body.get("days")
+        if not isinstance(days, dict):  # refused or withdrawn
+            continue
+        lost = np.zeros(len(grid.days))
+        for day, kwh in days.items():
+            if day in numbers:
+                lost[numbers[day]] += np.nan_to_num(_number(kwh))
+        behind = dict.fromkeys(a.id for a in park.arrays_of(statement.entity))
+        for array, share in _spread([statement.entity] if statement.entity in ids else list(behind), stored).items():
+            own = found.setdefault(array, {})
+            own[statement.subject] = own.get(statement.subject, 0.0) + lost * share
+    return found
+
+
+def _spread(arrays: Sequence[str], stored: Stored) -> dict[str, Floats]:
+    expected = [np.nan_to_num(stored.day(Scope.ARRAY, a, "expected_kwh").value) for a in arrays]
+    together = np.sum(expected, axis=0) if expected else np.zeros(0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            a: np.where(together > 0, e / together, 1.0 / len(arrays)) for a, e in zip(arrays, expected, strict=True)
+        }
+
+
+def _kept(park: Park, cells: Cells) -> SlotSeries:
+    """Return what storage kept, its losses included: charge less discharge; zero and known without storage."""
+    size = len(cells.of)
+    if not park.by_role("storage"):
+        return SlotSeries(np.zeros(size), np.ones(size), np.zeros(size), np.zeros(size, dtype=np.int64))
+    charge = cells.series(Scope.PARK, park.id, "charge_kwh")
+    discharge = cells.series(Scope.PARK, park.id, "discharge_kwh")
+    return SlotSeries(
+        charge.value - discharge.value,
+        np.minimum(charge.coverage, discharge.coverage),
+        charge.estimated,
+        charge.reasons,
+    )
+
+
+def _air(park: Park, stored: Stored) -> Floats:
+    """Return the mean outdoor temperature of every day, in degrees C, of the first thermometer that saw enough of it."""
+    air = np.full(len(stored.day(Scope.PARK, park.id, "net_balance_kwh").value), np.nan)
+    for point in park.by_role("weather"):
+        series = stored.day(Scope.POINT, point.id, "temp_air_c")
+        air = np.where(np.isfinite(air) | (series.coverage < WARM_ENOUGH), air, series.value)
+    return air
+
+
+def _gone(used: Sequence[Plan | None], known: set[str]) -> dict[str, Floats]:
+    """Return what plans say of arrays and loads that PARK.yaml no longer names."""
+    found: dict[str, Floats] = {}
+    for group, sign in (("arrays", 1.0), ("loads", -1.0)):
+        names = {name for p in used if p is not None for name in p.of(group)} - known
+        found |= {name: sign * np.nan_to_num(_planned(used, group, name)) for name in sorted(names)}
+    return found
+
+
+def _planned(used: Sequence[Plan | None], group: str, entity: str) -> Floats:
+    return np.array([np.nan if p is None else p.of(group).get(entity, np.nan) for p in used])
+
+
+def _column(used: Sequence[Plan | None], name: str) -> Floats:
+    return np.array([0.0 if p is None else np.nan_to_num(p.number(name)) for p in used])
+
+
+def _measured(series: SlotSeries) -> Bools:
+    return series.known & (series.coverage >= MEASURED)
+
+
+def _number(value: Json) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")
