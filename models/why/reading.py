@@ -26,7 +26,8 @@ CLEAR_SHARE = 0.1  # of a day's expected energy: more of it from the clear sky i
 WARM_ENOUGH = 0.5  # share of a day a thermometer has to see
 CHUNK_DAYS = 62
 PARK_FLOWS = ("net_balance_kwh", "load_kwh", "residual_kwh", "charge_kwh", "discharge_kwh")
-CLEAR = bit(Reason.RUNG_CLEAR_SKY)
+# An expectation from these says how bright a day could have been, not how bright it was.
+CLEAR = sum(bit(r) for r in Reason if r in {"rung_clear_sky", "rung_temperature"})
 
 Predict = Callable[[Mapping[str, Json], Floats, Sequence[str]], Floats]  # baseline, degrees C, day classes -> kWh a day
 ClassOf = Callable[[date], str]
@@ -158,23 +159,32 @@ def facts(
     """Return what the chosen days' balance is split from; days that are not chosen have neither plan nor cells."""
     used = [plans.get(d) if c else None for d, c in zip(grid.days, chosen, strict=True)]
     meters, loads = top(park, "pv"), park.top_loads()
-    arrays = {p.id: _arrays_below(park, p) for p in meters}
+    arrays = {p.id: _arrays_below(park, p) or (p.id,) for p in meters}  # a meter without arrays is planned itself
     cells = stored.cells(_keys(park, meters, loads, arrays), chosen)
     lost = _lost(park, state, grid, stored)
     balance = cells.series(Scope.PARK, park.id, "net_balance_kwh")
     kept = _kept(park, cells)
-    rest = cells.series(Scope.PARK, park.id, "residual_kwh" if loads else "load_kwh")
-    air = _air(park, stored)
-    baselines = _baselines(state, grid, used)
-    known = {a.id for a in park.arrays} | {p.id for p in loads}
+    model = _Model(used, _baselines(state, grid), grid, _air(park, stored), predict, class_of)
+    known = {a.id for a in park.arrays} | {p.id for p in (*meters, *loads)}
+    if loads:
+        held = [
+            _load(p.id, _planned(used, "loads", p.id), cells.series(Scope.POINT, p.id, "load_kwh"), cells, model)
+            for p in loads
+        ]
+        rest = cells.series(Scope.PARK, park.id, "residual_kwh")
+        unmetered = Flow(_column(used, "residual_kwh"), rest.value, _measured(rest))
+    else:  # the park is its own only load
+        whole = cells.series(Scope.PARK, park.id, "load_kwh")
+        held = [_load(park.id, _column(used, "residual_kwh"), whole, cells, model)]
+        unmetered = _nothing(len(used), len(cells.of))
     return ParkFacts(
         of=cells.of,
         days=len(grid.days),
         time=cells.time,
         balance=balance.value - kept.value,
         meters=tuple(_meter(p, arrays[p.id], cells, used, lost) for p in meters),
-        loads=tuple(_load(p, cells, used, baselines.get(p.id, []), grid, air, predict, class_of) for p in loads),
-        unmetered=Flow(_column(used, "residual_kwh"), rest.value, _measured(rest)),
+        loads=tuple(held),
+        unmetered=unmetered,
         storage=Flow(_column(used, "storage_kwh"), kept.value, _measured(kept)),
         gone=_gone(used, known),
     )
@@ -235,65 +245,62 @@ def _array(
     )
 
 
-def _load(
-    point: Point,
-    cells: Cells,
-    used: Sequence[Plan | None],
-    baselines: Sequence[Statement],
-    grid: Grid,
-    air: Floats,
-    predict: Predict,
-    class_of: ClassOf,
-) -> LoadFacts:
-    series = cells.series(Scope.POINT, point.id, "load_kwh")
-    predicted = _predicted(used, baselines, grid, air, predict, class_of)
-    return LoadFacts(
-        point.id, _planned(used, "loads", point.id), predicted, series.value, _measured(series), cells.time
-    )
+@dataclass(frozen=True)
+class _Model:
+    """What baselines say of the days: the plans used, baselines by load, mean air temperature per day."""
+
+    used: Sequence[Plan | None]
+    baselines: Mapping[str, Sequence[Statement]]
+    grid: Grid
+    air: Floats
+    predict: Predict
+    class_of: ClassOf
+
+    def predicted(self, load: str) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return kWh per day as planned, by the actual calendar, by the actual temperature, by both.
+
+        The baseline is the one the plan was made by; NaN where it was made by none.
+        """
+        found = tuple(np.full(len(self.used), np.nan) for _ in range(4))
+        by_body: dict[int, list[int]] = {}
+        for n, plan in enumerate(self.used):
+            number = None if plan is None else self._chosen(load, plan, self.grid.day_span(n)[0])
+            if number is not None:
+                by_body.setdefault(number, []).append(n)
+        for number, days in by_body.items():
+            plans = [p for n in days if (p := self.used[n]) is not None]
+            actual = [self.class_of(self.grid.days[n]) for n in days]
+            planned = [str(p.body.get("day_class") or c) for p, c in zip(plans, actual, strict=True)]
+            normal = np.array([p.number("temp_air_c") for p in plans])
+            warm = np.where(np.isfinite(self.air[days]), self.air[days], normal)  # unmeasured: nothing is laid to it
+            for column, temperature, classes in zip(
+                found, (normal, normal, warm, warm), (planned, actual, planned, actual), strict=True
+            ):
+                column[days] = self.predict(self.baselines[load][number].body, temperature, classes)
+        return found[0], found[1], found[2], found[3]
+
+    def _chosen(self, load: str, plan: Plan, start: datetime) -> int | None:
+        said = self.baselines.get(load, ())
+        by = plan.body.get("baselines")
+        if isinstance(by, dict) and load not in by:
+            return None
+        last_day = by.get(load) if isinstance(by, dict) else None
+        before = [k for k, s in enumerate(said) if s.start <= start and "refused" not in s.body]
+        named = [k for k in before if last_day is not None and said[k].body.get("last_day") == last_day]
+        chosen = named or before
+        return chosen[-1] if chosen else None
 
 
-def _predicted(
-    used: Sequence[Plan | None],
-    baselines: Sequence[Statement],
-    grid: Grid,
-    air: Floats,
-    predict: Predict,
-    class_of: ClassOf,
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return the baseline as planned, by the actual calendar, by the actual temperature, by both; kWh per day.
-
-    The plan's own baseline counts: the last one said before the plan.
-    """
-    found = tuple(np.full(len(used), np.nan) for _ in range(4))
-    by_body: dict[int, list[int]] = {}
-    for n, plan in enumerate(used):
-        if plan is not None and baselines:
-            before = [k for k, s in enumerate(baselines) if s.issued_at <= plan.issued_at]
-            by_body.setdefault(before[-1] if before else 0, []).append(n)
-    for number, days in by_body.items():
-        body = baselines[number].body
-        if "refused" in body:
-            continue
-        plans = [p for n in days if (p := used[n]) is not None]
-        actual = [class_of(grid.days[n]) for n in days]
-        planned = [str(p.body.get("day_class") or c) for p, c in zip(plans, actual, strict=True)]
-        normal = np.array([p.number("temp_air_c") for p in plans])
-        warm = np.where(np.isfinite(air[days]), air[days], normal)  # where nobody measured, nothing is laid to it
-        for column, temperature, classes in zip(
-            found, (normal, normal, warm, warm), (planned, actual, planned, actual), strict=True
-        ):
-            column[days] = predict(body, temperature, classes)
-    return found[0], found[1], found[2], found[3]
+def _load(entity: str, planned: Floats, series: SlotSeries, cells: Cells, model: _Model) -> LoadFacts:
+    return LoadFacts(entity, planned, model.predicted(entity), series.value, _measured(series), cells.time)
 
 
-def _baselines(state: State, grid: Grid, used: Sequence[Plan | None]) -> dict[str, list[Statement]]:
-    """Return the baselines of every load as they were known to the last plan, oldest first."""
-    issued = [p.issued_at for p in used if p is not None]
+def _baselines(state: State, grid: Grid) -> dict[str, list[Statement]]:
+    """Return what was said of every load's baseline, in the order of its first day."""
     found: dict[str, list[Statement]] = {}
-    if issued:
-        for statement in state.statements(Kind.BASELINE, grid.start, grid.end, as_of=max(issued)):
-            found.setdefault(statement.entity, []).append(statement)
-    return {load: sorted(said, key=lambda s: s.issued_at) for load, said in found.items()}
+    for statement in state.statements(Kind.BASELINE, None, grid.end):
+        found.setdefault(statement.entity, []).append(statement)
+    return {load: sorted(said, key=lambda s: s.start) for load, said in found.items()}
 
 
 def _lost(park: Park, state: State, grid: Grid, stored: Stored) -> dict[str, dict[str, Floats]]:
@@ -323,6 +330,10 @@ def _spread(arrays: Sequence[str], stored: Stored) -> dict[str, Floats]:
         return {
             a: np.where(together > 0, e / together, 1.0 / len(arrays)) for a, e in zip(arrays, expected, strict=True)
         }
+
+
+def _nothing(days: int, cells: int) -> Flow:
+    return Flow(np.zeros(days), np.zeros(cells), np.ones(cells, dtype=bool))
 
 
 def _kept(park: Park, cells: Cells) -> SlotSeries:

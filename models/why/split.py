@@ -146,13 +146,15 @@ def _load(park: ParkFacts, load: LoadFacts, found: Split) -> Floats:
     usual = modelled[park.of] * load.weight
     measured = load.measured & np.isfinite(load.actual)
     left = -park.by_day(np.where(measured, load.actual - usual, 0.0))
-    found.pieces.extend([
-        Piece(Cause.CALENDAR, load.id, "", np.where(based, -by_calendar, 0.0)),
-        Piece(Cause.TEMPERATURE, load.id, "", np.where(based, -by_temperature, 0.0)),
-        Piece(Cause.ABOVE_BASELINE, load.id, "", np.where(based, left, 0.0)),
-        Piece(Cause.LOAD_NOT_SPLIT, load.id, "", np.where(known & ~based, left, 0.0)),
-        Piece(Cause.NOT_PLANNED, load.id, "", np.where(known, 0.0, left)),
-    ])
+    found.pieces.extend(
+        [
+            Piece(Cause.CALENDAR, load.id, "", np.where(based, -by_calendar, 0.0)),
+            Piece(Cause.TEMPERATURE, load.id, "", np.where(based, -by_temperature, 0.0)),
+            Piece(Cause.ABOVE_BASELINE, load.id, "", np.where(based, left, 0.0)),
+            Piece(Cause.LOAD_NOT_SPLIT, load.id, "", np.where(known & ~based, left, 0.0)),
+            Piece(Cause.NOT_PLANNED, load.id, "", np.where(known, 0.0, left)),
+        ]
+    )
     if (known & ~based).any():
         found.notes.add(Note.NO_BASELINE)
     return np.where(measured, load.actual, usual)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from pvlib.irradiance import aoi, get_total_irradiance
 from pvlib.temperature import TEMPERATURE_MODEL_PARAMETERS, sapm_cell
 
 from core.park import Array
-from service.demo.faults import StringLoss
+from service.demo.faults import Curtailment, Outage, StringLoss
 from service.demo.noise import Floats, generator
 from service.demo.sky import Sky
 
@@ -65,14 +66,21 @@ def traits(array: Array, seed: int) -> Traits:
     )
 
 
-def array_power_kw(array: Array, sky: Sky, seed: int, losses: Sequence[StringLoss] = ()) -> Floats:
+ArrayFault: TypeAlias = StringLoss | Outage | Curtailment
+
+
+def array_power_kw(array: Array, sky: Sky, seed: int, losses: Sequence[ArrayFault] = ()) -> Floats:
     """Return AC power in kW of each minute; below zero is what the inverters draw at night."""
     own = traits(array, seed)
     light = plane_light_wm2(array, sky) * (1 - np.minimum(own.soiling * sky.soiling, 0.05))
     dc = array.dc_kwp * own.nameplate * _age_factor(array, own, sky) * _string_share(array, own, sky, losses)
     dc = dc * light / 1000 * _low_light(light) * (1 + own.gamma_pdc * (cell_temp_c(array, sky) - 25))
     dc = dc * (1 - own.wiring_loss * np.minimum(light / 1000, 1.0))
-    return _inverter_kw(np.where(light < MIN_LIGHT_WM2, 0.0, dc), array.ac_kw)
+    made = _inverter_kw(np.where(light < MIN_LIGHT_WM2, 0.0, dc), array.ac_kw)
+    for loss in losses:
+        if isinstance(loss, Curtailment) and loss.array == array.id:
+            made = np.where(_during(loss, sky), np.minimum(made, loss.limit_kw), made)
+    return made
 
 
 def plane_light_wm2(array: Array, sky: Sky) -> Floats:
@@ -124,14 +132,21 @@ def _age_factor(array: Array, own: Traits, sky: Sky) -> float:
     return 1 - own.degradation_per_year * max(0.0, years)
 
 
-def _string_share(array: Array, own: Traits, sky: Sky, losses: Sequence[StringLoss]) -> Floats:
+def _string_share(array: Array, own: Traits, sky: Sky, losses: Sequence[ArrayFault]) -> Floats:
     """Return the output of the strings that are connected over that of all at nominal."""
     share = np.full(len(sky.utc), own.strings.mean())
     for loss in losses:
-        if loss.array == array.id:
+        if isinstance(loss, StringLoss) and loss.array == array.id:
             gone = own.strings[: loss.strings].sum() / len(own.strings)
             share -= np.where(sky.utc >= pd.Timestamp(loss.start), gone, 0.0)
+    for loss in losses:
+        if isinstance(loss, Outage) and loss.array == array.id:
+            share = np.where(_during(loss, sky), share * (1 - loss.share), share)
     return share
+
+
+def _during(loss: Outage | Curtailment, sky: Sky) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return np.asarray((sky.utc >= pd.Timestamp(loss.start)) & (sky.utc < pd.Timestamp(loss.end)))
 
 
 def _inverter_kw(dc_kw: Floats, rating_kw: float) -> Floats:

@@ -43,7 +43,46 @@ class Silence:
     end: datetime
 
 
-Fault: TypeAlias = StringLoss | Replacement | Silence
+@dataclass(frozen=True)
+class Outage:
+    """`share` of an array delivers nothing in [start, end)."""
+
+    array: str
+    start: datetime
+    end: datetime
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Curtailment:
+    """The inverters of an array are held to `limit_kw` in [start, end)."""
+
+    array: str
+    start: datetime
+    end: datetime
+    limit_kw: float
+
+
+@dataclass(frozen=True)
+class ExtraLoad:
+    """A load draws `kw` more than it would in [start, end)."""
+
+    point: str
+    start: datetime
+    end: datetime
+    kw: float
+
+
+@dataclass(frozen=True)
+class Closure:
+    """A load is used as on its day off in [start, end), local midnights."""
+
+    point: str
+    start: datetime
+    end: datetime
+
+
+Fault: TypeAlias = StringLoss | Replacement | Silence | Outage | Curtailment | ExtraLoad | Closure
 
 
 @dataclass(frozen=True)
@@ -66,6 +105,20 @@ class Faults:
     def silences(self) -> tuple[Silence, ...]:
         """Meters that are silent for a while."""
         return tuple(f for f in self.planned if isinstance(f, Silence))
+
+    @property
+    def array_faults(self) -> tuple[StringLoss | Outage | Curtailment, ...]:
+        """What takes generation from arrays."""
+        return tuple(f for f in self.planned if isinstance(f, StringLoss | Outage | Curtailment))
+
+    @property
+    def load_changes(self) -> tuple[ExtraLoad | Closure, ...]:
+        """What makes loads draw otherwise."""
+        return tuple(f for f in self.planned if isinstance(f, ExtraLoad | Closure))
+
+    def without(self, *removed: Fault) -> Faults:
+        """Return everything else that goes wrong."""
+        return Faults(tuple(f for f in self.planned if f not in removed))
 
     @classmethod
     def none(cls) -> Faults:

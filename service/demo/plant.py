@@ -7,7 +7,7 @@ from the epoch on, so history, live telegrams and a restarted simulator continue
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -28,6 +28,15 @@ KEPT_DAYS = 80
 MINUTE_S = 60
 DAY_S = DAY_MINUTES * MINUTE_S
 WEATHER = ("ghi_wm2", "temp_air_c", "wind_speed_ms", "temp_module_c")
+
+
+@dataclass(frozen=True)
+class Normal:
+    """What of the park is as it normally is, to see what comes of its being otherwise."""
+
+    sky: bool = False  # over the arrays
+    warmth: bool = False  # as the loads feel it
+    habits: frozenset[str] = frozenset()  # of these loads
 
 
 @dataclass(frozen=True)
@@ -57,8 +66,16 @@ def epoch_of(park: Park) -> datetime:
 class Plant:
     """A park's twin."""
 
-    def __init__(self, park: Park, seed: int = 1, faults: Faults | None = None, epoch: datetime | None = None) -> None:
+    def __init__(
+        self,
+        park: Park,
+        seed: int = 1,
+        faults: Faults | None = None,
+        epoch: datetime | None = None,
+        normal: Normal | None = None,
+    ) -> None:
         _check(park)
+        self.normal = normal or Normal()
         self.park = park
         self.seed = seed
         self.faults = faults or Faults.none()
@@ -112,9 +129,12 @@ class Plant:
         # The same batches whoever asks: a batch that began elsewhere could differ in the last bit.
         first -= (first - self._first_day) % BATCH_DAYS
         first_minute = first * DAY_MINUTES
-        place = self.park
-        over = sky(place.latitude, place.longitude, place.altitude_m, self.seed, first_minute, BATCH_DAYS * DAY_MINUTES)
-        power, unmetered = self._powers(over, first_minute)
+        place, usual = self.park, self.normal
+        where = (place.latitude, place.longitude, place.altitude_m, self.seed, first_minute, BATCH_DAYS * DAY_MINUTES)
+        over = sky(*where)
+        mean = sky(*where, normal=True) if usual.sky or usual.warmth else over
+        felt = replace(over, temp_air_c=mean.temp_air_c) if usual.warmth else over
+        power, unmetered = self._powers(mean if usual.sky else over, felt, first_minute)
         weather = self._weather(over)
         for n in range(BATCH_DAYS):
             part = slice(n * DAY_MINUTES, (n + 1) * DAY_MINUTES)
@@ -126,14 +146,19 @@ class Plant:
         for old in sorted(self._days)[:-KEPT_DAYS]:
             del self._days[old]
 
-    def _powers(self, over: Sky, first_minute: int) -> tuple[dict[str, Floats], Floats]:
+    def _powers(self, over: Sky, felt: Sky, first_minute: int) -> tuple[dict[str, Floats], Floats]:
+        """Return power by point and what is unmetered, under one sky over the arrays and one the loads feel."""
         park, count = self.park, len(over.utc)
-        own = {p.id: load_power_kw(p, park, over, self.seed, first_minute) for p in park.by_role("load")}
+        changes, habits = self.faults.load_changes, self.normal.habits
+        own = {
+            p.id: load_power_kw(p, park, felt, self.seed, first_minute, changes, usual=p.id in habits)
+            for p in park.by_role("load")
+        }
         power = {p: self._with_children(p, own, count) for p in own}
         for point in park.by_role("pv"):
             arrays = _arrays_at(park, point, over)
             power[point.id] = -sum(
-                (array_power_kw(a, over, self.seed, self.faults.string_losses) for a in arrays), np.zeros(count)
+                (array_power_kw(a, over, self.seed, self.faults.array_faults) for a in arrays), np.zeros(count)
             )
         metered = sum((power[p.id] for p in park.top_loads()), np.zeros(count))
         unmetered = UNMETERED_KW + UNMETERED_SHARE * metered

@@ -148,7 +148,9 @@ def _from_events(events: Iterable[Event], park: Park) -> Iterator[Claim]:
 def _named(fault: Fault) -> tuple[str, str]:
     if isinstance(fault, StringLoss):
         return "string loss", fault.array
-    return ("replacement" if isinstance(fault, Replacement) else "silence"), fault.point
+    if isinstance(fault, Replacement | Silence):
+        return ("replacement" if isinstance(fault, Replacement) else "silence"), fault.point
+    raise ValueError(f"{type(fault).__name__} is not scored")
 
 
 def _fits(claim: Claim, fault: Fault) -> bool:

@@ -7,6 +7,7 @@ broken clouds: most where the sky is neither clear nor covered.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -29,6 +30,7 @@ SHANGHAI_TEMP_C = (4.2, 4.0, 11.4, 15.9, 21.6, 24.0, 30.2, 28.4, 25.6, 20.7, 13.
 WIND_SHELTER = 0.75  # the source is an open coast, a park has buildings
 SCATTERED_BACK = 0.15  # share of the beam a passing cloud returns as diffuse light
 SHIFT_RANGE_DAYS = 12
+NORMAL_DAYS = 15  # normal weather is the mean of so many days before and after
 MONTH_MIDDLES = (15, 46, 74, 105, 135, 166, 196, 227, 258, 288, 319, 349)  # days of the year
 CLOUD_MINUTES = (4.0, 25.0)  # how long clouds and gaps between them last
 WET_CLEARNESS = 0.22  # mean clearness of a day below which it is taken for rainy
@@ -53,8 +55,21 @@ class Sky:
     soiling: Floats  # share of light lost to dust, before each array's own exposure
 
 
-def sky(latitude: float, longitude: float, altitude_m: float, seed: int, first_minute: int, count: int) -> Sky:
-    """Return the sky over a place for `count` minutes from `first_minute` (counted from 1970-01-01 UTC)."""
+def sky(
+    latitude: float,
+    longitude: float,
+    altitude_m: float,
+    seed: int,
+    first_minute: int,
+    count: int,
+    *,
+    normal: bool = False,
+) -> Sky:
+    """Return the sky over a place for `count` minutes from `first_minute` (counted from 1970-01-01 UTC).
+
+    The `normal` one has in every minute the mean of the days around it, and no passing clouds.
+    """
+    around = range(-NORMAL_DAYS, NORMAL_DAYS + 1) if normal else (0,)
     utc = pd.to_datetime((np.arange(first_minute, first_minute + count) * 60 + 30), unit="s", utc=True)
     solar_local = _standard_time(utc, longitude)
     day = utc.day_of_year.to_numpy()
@@ -67,9 +82,9 @@ def sky(latitude: float, longitude: float, altitude_m: float, seed: int, first_m
     with np.errstate(divide="ignore", invalid="ignore"):  # the sun on and below the horizon
         clear = ineichen(zenith, absolute, turbidity, altitude_m, dni_extra)
     shift = _shift_days(seed, latitude)
-    clearness = _clearness("clearness", solar_local, shift)
-    beam = _clearness("beam_clearness", solar_local, shift)
-    flicker = _flicker(beam, seed, first_minute, count)
+    clearness = _mean(lambda n: _clearness("clearness", solar_local, shift + n), around)
+    beam = _mean(lambda n: _clearness("beam_clearness", solar_local, shift + n), around)
+    flicker = np.zeros(count) if normal else _flicker(beam, seed, first_minute, count)
     clear_ghi, clear_dni = np.nan_to_num(clear["ghi"]), np.nan_to_num(clear["dni"])
     up = np.maximum(np.cos(np.radians(zenith)), 0.0)
     dni = clear_dni * np.clip(beam + flicker, 0.0, 1.05)
@@ -85,10 +100,15 @@ def sky(latitude: float, longitude: float, altitude_m: float, seed: int, first_m
         ghi=ghi,
         dni=dni,
         dhi=np.maximum(ghi - dni * up, 0.0),
-        temp_air_c=_temperature(solar_local, shift) + 0.3 * smooth(seed, "temp", first_minute, count, 20),
-        wind_speed_ms=_wind(solar_local, shift, seed, first_minute, count),
+        temp_air_c=_mean(lambda n: _temperature(solar_local, shift, n), around)
+        + (0.0 if normal else 0.3 * smooth(seed, "temp", first_minute, count, 20)),
+        wind_speed_ms=_mean(lambda n: _wind(solar_local, shift + n, seed, first_minute, count), around),
         soiling=_soiling(solar_local, shift),
     )
+
+
+def _mean(of: Callable[[int], Floats], around: Sequence[int]) -> Floats:
+    return np.asarray(sum((of(n) for n in around[1:]), of(around[0])) / len(around))
 
 
 @cache
@@ -119,13 +139,13 @@ def _flicker(beam: Floats, seed: int, first_minute: int, count: int) -> Floats:
     return np.asarray(0.45 * middling * np.tanh(0.9 * short + 0.9 * long))
 
 
-def _temperature(solar_local: pd.DatetimeIndex, shift: int) -> Floats:
-    """Return air temperature in degrees Celsius, its monthly means moved to Shanghai's."""
+def _temperature(solar_local: pd.DatetimeIndex, shift: int, days: int = 0) -> Floats:
+    """Return air temperature in degrees Celsius, its monthly means moved to Shanghai's; that of some days later."""
     offsets = np.array(SHANGHAI_TEMP_C) - np.array(source_years.weather_month_means("temp_air_dc")) / 10
     # A month's offset holds in its middle, with straight lines between.
     position = (solar_local.day_of_year.to_numpy() - 0.5 + shift) % 365 / 365 * 12 - 0.5
     moved = np.interp(position, np.arange(-1, 13), np.concatenate([offsets[-1:], offsets, offsets[:1]]))
-    return np.asarray(source_years.weather("temp_air_dc", solar_local, shift) / 10 + moved)
+    return np.asarray(source_years.weather("temp_air_dc", solar_local, shift + days) / 10 + moved)
 
 
 def _wind(solar_local: pd.DatetimeIndex, shift: int, seed: int, first_minute: int, count: int) -> Floats:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.why import Cause, Note
+from core.why import Note
 from models.why.facts import ArrayFacts, Flow, LoadFacts, MeterFacts, ParkFacts
 from models.why.shapley import array_game, two_player_game
 from models.why.split import Split, split
@@ -27,9 +27,7 @@ def array(planned=100.0, expected=80.0, clear=False, **lost: float) -> ArrayFact
 
 
 def load(planned=50.0, predicted=(50.0, 50.0, 50.0, 50.0), actual=50.0, measured=True, name="hall") -> LoadFacts:
-    return LoadFacts(
-        name, one(planned), tuple(one(p) for p in predicted), one(actual), np.array([measured]), one(1.0)
-    )
+    return LoadFacts(name, one(planned), tuple(one(p) for p in predicted), one(actual), np.array([measured]), one(1.0))
 
 
 def park(meters=(), loads=(), rest=(5.0, 5.0), storage=(0.0, 0.0), balance=None, gone=None) -> ParkFacts:
@@ -73,9 +71,7 @@ def by_orders(planned: float, actual: float, lost: list[float]) -> list[float]:
     return [a / len(orders) for a in added]
 
 
-@given(
-    st.floats(0, 1e4), st.floats(0, 1e4), st.lists(st.floats(0, 1), max_size=4)
-)
+@given(st.floats(0, 1e4), st.floats(0, 1e4), st.lists(st.floats(0, 1), max_size=4))
 def test_the_game_of_an_array_is_the_mean_over_all_orders(planned, actual, lost) -> None:
     lost = [share / max(sum(lost), 1.0) for share in lost]
     weather, losses = array_game(one(planned), one(actual), [one(x) for x in lost])
@@ -105,7 +101,9 @@ def test_a_calendar_and_a_temperature_are_told_from_what_a_building_used_above_t
 
 
 def test_curtailment_storage_and_what_is_unmetered_are_parts_of_their_own() -> None:
-    found = split(park([meter(60.0, array(100.0, 100.0, curtailment=40.0))], [load()], rest=(5.0, 9.0), storage=(0, 3.0)))
+    found = split(
+        park([meter(60.0, array(100.0, 100.0, curtailment=40.0))], [load()], rest=(5.0, 9.0), storage=(0, 3.0))
+    )
     assert told(found) == {("curtailment", "roof", "curtailment"): -40.0, ("unmetered", "", ""): -4.0,
                            ("storage", "", ""): -3.0}  # fmt: skip
 
@@ -229,8 +227,3 @@ def drawn(draw: np.random.Generator) -> ParkFacts:
         of, days, time, made - total - kept, tuple(meters), tuple(loads), Flow(daily(9), rest, rest_measured),
         Flow(daily(3), kept, stored), {"barn": -daily(20)} if draw.random() < 0.3 else {},
     )  # fmt: skip
-
-
-def test_every_cause_has_its_place_in_the_waterfall() -> None:
-    assert list(Cause)[0] is Cause.WEATHER
-    assert list(Cause)[-1] is Cause.MISSING_DATA
