@@ -29,6 +29,7 @@ from service import (
     orientation_command,
     outlook_command,
     serving,
+    why_command,
 )
 from service.access import commands as access_commands
 
@@ -119,6 +120,8 @@ def _parser() -> argparse.ArgumentParser:
     _with_park(command, lambda a: commands.discover(_load(a.park), a.seconds))
 
     _told(add)
+
+    why_command.add_parser(add("why", help="what made the balance of a day or month differ from its plan?"))
 
     dashboards_command.add_parser(add("dashboards", help="a park's own Grafana dashboards: build files, or push them"))
     access_commands.add_user_parser(add("user", help="who may sign in: add, list, change, remove"))

@@ -30,7 +30,7 @@ from tests.png import shrink
 NOON = datetime(2026, 11, 20, 5, 0, tzinfo=UTC)  # 13:00 in the park
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 WIDTHS = {"desk": (1440, 900), "phone": (390, 844)}
-SHOWN = ("overview", "energy", "pv", "buildings", "carbon", "alerts", "data", "reports", "corrections")
+SHOWN = ("overview", "energy", "why", "pv", "buildings", "carbon", "alerts", "data", "reports", "corrections")
 # What the README shows: view, language, theme, width, and what else stands in the address.
 CHOSEN = {
     "page-zh": ("overview", "zh", "light", "desk", ""),

@@ -9,6 +9,7 @@ const IN_BAR = ["overview", "pv", "buildings", "alerts"]; // on a phone the rest
 const ICONS = {
   overview: "M3 11 12 4l9 7M5 10v10h14V10M10 20v-6h4v6",
   energy: "M13 2 5 14h6l-1 8 9-13h-6z",
+  why: "M3 5h5v6H3zM9 9h5v8H9zM15 14h6v7h-6z",
   pv: "M5 4h14l3 12H2zM12 4v12M3.6 10h16.8M12 16v4M8 20h8",
   buildings: "M4 21V8l7-4v17M11 21V5l9 4v12M2 21h20M15 12v2M15 16v2",
   carbon: "M7 18a5 5 0 1 1 .9-9.9 6 6 0 0 1 11.3 2.5A3.8 3.8 0 0 1 18 18z",

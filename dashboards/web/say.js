@@ -4,7 +4,7 @@ const WORDS = {
   zh: {
     skip: "跳到内容",
     nav: "视图",
-    views: { overview: "总览", energy: "能源", pv: "光伏", buildings: "建筑", carbon: "碳排放", alerts: "告警", data: "数据质量", reports: "月报", corrections: "更正" },
+    views: { overview: "总览", energy: "能源", why: "差额原因", pv: "光伏", buildings: "建筑", carbon: "碳排放", alerts: "告警", data: "数据质量", reports: "月报", corrections: "更正" },
     more: "更多",
     range: "时段",
     presets: { today: "今天", yesterday: "昨天", "7d": "近 7 天", month: "本月", lastmonth: "上月", year: "今年", "12m": "近 12 个月" },
@@ -131,7 +131,7 @@ const WORDS = {
   en: {
     skip: "Skip to the content",
     nav: "Views",
-    views: { overview: "Overview", energy: "Energy", pv: "PV", buildings: "Buildings", carbon: "Carbon", alerts: "Alerts", data: "Data", reports: "Reports", corrections: "Corrections" },
+    views: { overview: "Overview", energy: "Energy", why: "Why", pv: "PV", buildings: "Buildings", carbon: "Carbon", alerts: "Alerts", data: "Data", reports: "Reports", corrections: "Corrections" },
     more: "More",
     range: "Range",
     presets: { today: "Today", yesterday: "Yesterday", "7d": "7 days", month: "This month", lastmonth: "Last month", year: "This year", "12m": "12 months" },

@@ -19,6 +19,7 @@
 
 const MODULES = {
   energy: () => import("./view-energy.js"),
+  why: () => import("./view-why.js"),
   pv: () => import("./view-pv.js"),
   buildings: () => import("./view-buildings.js"),
   carbon: () => import("./view-carbon.js"),
