@@ -13,6 +13,8 @@ from core.quantities import Scope
 from core.store import State, Store
 from core.text import MONTHS_EN, Language, Text
 from core.verdict import MIN_COVERAGE, Tier, net_zero_tier, net_zero_verdict, target_for, tier_of
+from core.why import Why
+from core.why_words import notes, sentence
 from core.words import AlertSpeaker
 from reports.alerts import alert_lines
 from reports.carbon import carbon
@@ -24,15 +26,24 @@ from reports.method import method
 from reports.pdf import check_characters, pdf_bytes
 from reports.pv import pv
 from reports.quality import quality
-from reports.report import AlertLine, Headline, MonthlyReport, Scoped
+from reports.report import AlertLine, Headline, MonthlyReport, Scoped, WhyPlan
 from reports.source import Source, read
 from reports.xlsx import xlsx_bytes
 
 
 def build(
-    park: Park, store: Store, state: State, year: int, month: int, now: datetime, say: AlertSpeaker
+    park: Park,
+    store: Store,
+    state: State,
+    year: int,
+    month: int,
+    now: datetime,
+    say: AlertSpeaker,
+    why: Why | None = None,
 ) -> MonthlyReport:
     """Build the report of one local month as known at `now`; a running month is reported to date.
+
+    `why` is the month's difference from its plan, split by whoever knows the models.
 
     Raises ConfigError for a month that has not begun.
     """
@@ -53,7 +64,16 @@ def build(
         alerts=alerts,
         quality=quality(source),
         method=method(source, solar.arrays),
+        why=_why(park, why),
     )
+
+
+def _why(park: Park, why: Why | None) -> WhyPlan | None:
+    if why is None:
+        return None
+    said = {language: sentence(why, park, language) for language in Language}
+    known = zip(notes(why, Language.ZH), notes(why, Language.EN), strict=True)
+    return WhyPlan(why, Text(zh=said[Language.ZH], en=said[Language.EN]), tuple(Text(zh=zh, en=en) for zh, en in known))
 
 
 def write(

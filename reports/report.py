@@ -10,6 +10,7 @@ from core.park import Park
 from core.quality import Event
 from core.text import Text
 from core.verdict import Tier, Verdict
+from core.why import Why
 from reports.figures import Figure
 
 
@@ -252,6 +253,15 @@ class Method:
 
 
 @dataclass(frozen=True)
+class WhyPlan:
+    """Why the month's balance differs from its plan: the split, its sentence, and what has to be known about it."""
+
+    split: Why
+    sentence: Text
+    notes: tuple[Text, ...]
+
+
+@dataclass(frozen=True)
 class MonthlyReport:
     """The whole report."""
 
@@ -264,3 +274,4 @@ class MonthlyReport:
     alerts: tuple[AlertLine, ...]
     quality: Quality
     method: Method
+    why: WhyPlan | None = None  # None where nobody split the month

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.text import MISSING, Language
 from core.verdict import MIN_COVERAGE, TIER_WORDS, Tier
+from core.why_waterfall import steps
 from reports import charts, tables
 from reports.characters import showable
 from reports.figures import Figure
@@ -38,6 +39,7 @@ def view(report: MonthlyReport, language: Language, digest: str) -> View:
         "corrections": _corrections(report, language),
         "notes": [note.say(language) for note in report.method.notes],
         "remarks": _remarks(report, language),
+        "why": _why(report, language),
     }
 
 
@@ -46,7 +48,7 @@ TEMPLATE_WORDS = (
     "netting_note", "daily", "daily_chart", "daily_note", "pv", "arrays", "findings", "no_findings", "heat",
     "local_hour", "carbon_cost", "scope2", "views", "cost", "no_tariff", "alert_list", "no_alerts", "quality",
     "calendar", "calendar_note", "meters", "events", "no_events", "corrections", "method", "definitions", "notes", "missing",
-    "coverage",
+    "coverage", "why", "why_note",
 )  # fmt: skip
 
 
@@ -187,6 +189,18 @@ def _tables(report: MonthlyReport, language: Language) -> View:
         "definitions": tables.definitions(report, language),
     }
     return {name: asdict(table) for name, table in made.items()}
+
+
+def _why(report: MonthlyReport, language: Language) -> View | None:
+    """Return the waterfall from plan to actual; None where nobody split the month."""
+    if report.why is None:
+        return None
+    bars = steps(report.why.split, report.park, language)
+    return {
+        "sentence": report.why.sentence.say(language),
+        "notes": [note.say(language) for note in report.why.notes],
+        "rows": [asdict(bar) | {"name": showable(bar.name)} for bar in bars],
+    }
 
 
 def _events(report: MonthlyReport, language: Language) -> View:

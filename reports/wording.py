@@ -68,6 +68,12 @@ WORDS: dict[str, Text] = {
         "The longer the netting window, the higher the figure; the metered one counts, the others are for comparison.",
     ),
     "daily": _t("逐日电量", "Day by day"),
+    "why": _t("为什么与计划不同", "Why it differs from plan"),
+    "why_note": _t(
+        "每一步是一个原因使净余额增减的电量（各种替换顺序的平均，即 Shapley 值）；原因不明由实测与模型单独算出，不是余数。",
+        "Each step is what one cause did to the net balance (the mean over all orders of substitution, the Shapley value); "
+        "what is unexplained is computed from measurement and model, not as a remainder.",
+    ),
     "daily_chart": _t("逐日发电、应发与用电", "Generation, expectation and consumption by day"),
     "daily_note": _t(
         "打印值保留一位小数；精确值见 XLSX 与 JSON。* 当日含估计值；… 当日未结束。",

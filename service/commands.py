@@ -34,6 +34,7 @@ from service.access import managing
 from service.demo import launch
 from service.demo import simulate as simulation
 from service.http.reports import parse_month
+from service.making import built_month
 from service.progress import bar
 from service.runner import catch_up, opened
 from store.access import AccessTables
@@ -188,7 +189,7 @@ def report(park: Park, month: str, out: Path) -> int:
         with opened(park, SystemClock(), "", "serve") as runtime:
             catch_up(runtime, bar("computing"))
             now = runtime.clock.now()
-            built = monthly.build(park, runtime.store, runtime.state, year, number, now, runtime.say)
+            built = built_month(runtime, year, number, now)
             files = monthly.write(built, out)
     for file in files:
         print(file)

@@ -12,9 +12,11 @@ from typing import Literal
 
 from core.errors import ConfigError, Rejected, Retryable
 from reports import monthly
+from reports.report import MonthlyReport
 from service.made_reports import MadeReport, MadeReports
 from service.memory import give_back
 from service.runner import Runtime
+from service.why import explain_month
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,12 @@ class Job:
 
 class _Stopped(Exception):
     """Somebody asked for it, or the service ends."""
+
+
+def built_month(runtime: Runtime, year: int, month: int, now: datetime) -> MonthlyReport:
+    """Build a month's report with everything the models have to say of it."""
+    what = (runtime.park, runtime.store, runtime.state, year, month, now)
+    return monthly.build(*what, runtime.say, explain_month(*what))
 
 
 class Maker:
@@ -139,7 +147,7 @@ class Maker:
         runtime, now = self._runtime, self._runtime.clock.now()
         year, month = map(int, job.month.split("-"))
         with runtime.working:
-            built = monthly.build(runtime.park, runtime.store, runtime.state, year, month, now, runtime.say)
+            built = built_month(runtime, year, month, now)
         job.where = "files"
 
         def progress(done: int, everything: int) -> None:

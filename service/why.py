@@ -10,7 +10,7 @@ from core.errors import ConfigError
 from core.park import FIRST_YEAR, LAST_YEAR, Park
 from core.statements import Json
 from core.store import State, Store
-from core.timebase import slot_start
+from core.timebase import day_of, slot_start
 from core.why import Why
 from models.compute import SETTLE
 from models.series import Floats
@@ -22,6 +22,12 @@ MOST_DAYS = 400
 def explain(park: Park, store: Store, state: State, first: date, last: date, now: datetime) -> Why:
     """Split the difference between planned and actual balance of some local days, both included."""
     return why(park, store, state, first, last, slot_start(now - SETTLE), _predict, _class_of(park))
+
+
+def explain_month(park: Park, store: Store, state: State, year: int, month: int, now: datetime) -> Why:
+    """Split a month, of a running one the days up to today."""
+    first, last = span_of(None, f"{year}-{month:02d}")
+    return explain(park, store, state, first, max(first, min(last, day_of(now, park.zone))), now)
 
 
 def span_of(day: str | None, month: str | None) -> tuple[date, date]:

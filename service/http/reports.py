@@ -20,7 +20,7 @@ from core.timebase import month_of
 from reports import monthly
 from service.access import Access, Role
 from service.made_reports import MadeReport, MadeReports
-from service.making import Job, Maker
+from service.making import Job, Maker, built_month
 from service.memory import give_back
 from service.runner import Runtime
 
@@ -48,7 +48,7 @@ class Reports:
             if runtime.clock.monotonic_s() - at_s > REPORT_FRESH_S:
                 with runtime.working:
                     now = runtime.clock.now()
-                    built = monthly.build(runtime.park, runtime.store, runtime.state, year, month, now, runtime.say)
+                    built = built_month(runtime, year, month, now)
                 files = monthly.write(built, self._folder)
                 give_back()
                 self._written[year, month] = (runtime.clock.monotonic_s(), files)
