@@ -50,6 +50,8 @@ def why(
     divided = split(found)
     everything = [replace(p, kwh=round(p.kwh, WH)) for p in parts(divided.pieces, chosen)]
     notes = set(divided.notes)
+    if (chosen & ~found.warm).any() and found.loads:
+        notes.add(Note.NO_TEMPERATURE)
     if park.by_role("storage"):
         notes.add(Note.AT_GRID)
     return replace(

@@ -80,6 +80,7 @@ class ParkFacts:
     loads: tuple[LoadFacts, ...]
     unmetered: Flow
     storage: Flow
+    warm: Bools
     gone: Mapping[str, Floats] = field(default_factory=dict)
 
     def by_day(self, cells: Floats) -> Floats:

@@ -27,7 +27,7 @@ WARM_ENOUGH = 0.5  # share of a day a thermometer has to see
 CHUNK_DAYS = 62
 PARK_FLOWS = ("net_balance_kwh", "load_kwh", "residual_kwh", "charge_kwh", "discharge_kwh")
 # An expectation from these says how bright a day could have been, not how bright it was.
-CLEAR = sum(bit(r) for r in Reason if r in {"rung_clear_sky", "rung_temperature"})
+CLEAR = bit(Reason.RUNG_CLEAR_SKY) | bit(Reason.RUNG_TEMPERATURE)
 
 Predict = Callable[[Mapping[str, Json], Floats, Sequence[str]], Floats]  # baseline, degrees C, day classes -> kWh a day
 ClassOf = Callable[[date], str]
@@ -186,6 +186,7 @@ def facts(
         loads=tuple(held),
         unmetered=unmetered,
         storage=Flow(_column(used, "storage_kwh"), kept.value, _measured(kept)),
+        warm=np.isfinite(model.air),
         gone=_gone(used, known),
     )
 

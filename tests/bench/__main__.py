@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import demo, imports, influx, ingest, page, peers, portfolio, registers
+from tests.bench import demo, imports, influx, ingest, page, peers, portfolio, registers, why
 from tests.bench.row import Row, show
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
@@ -20,6 +20,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "influx": influx.measure,
     "page": page.measure,
     "portfolio": portfolio.measure,
+    "why": why.measure,
 }
 # Only by name, for it installs a peer: `make bench-peers`.
 PEERS = {"peers": peers.measure}

@@ -42,6 +42,7 @@ def park(meters=(), loads=(), rest=(5.0, 5.0), storage=(0.0, 0.0), balance=None,
         loads=tuple(loads),
         unmetered=Flow(one(rest[0]), one(rest[1]), YES),
         storage=Flow(one(storage[0]), one(storage[1]), YES),
+        warm=YES,
         gone=gone or {},
     )
 
@@ -225,5 +226,5 @@ def drawn(draw: np.random.Generator) -> ParkFacts:
     rest_measured = np.all([everything, *(x.measured for x in loads)], axis=0)
     return ParkFacts(
         of, days, time, made - total - kept, tuple(meters), tuple(loads), Flow(daily(9), rest, rest_measured),
-        Flow(daily(3), kept, stored), {"barn": -daily(20)} if draw.random() < 0.3 else {},
+        Flow(daily(3), kept, stored), np.ones(days, dtype=bool), {"barn": -daily(20)} if draw.random() < 0.3 else {},
     )  # fmt: skip

@@ -1,0 +1,225 @@
+"""From stored series and statements to a split: days without a plan, gaps, changed clocks, storage, and who is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from core.park import Park
+from core.statements import Statement
+from core.text import Language
+from core.timebase import day_bounds
+from core.why import Cause, Gap, Note, Why
+from core.why_words import CAUSES, GAPS, NOTES, sentence
+from models.why import why
+from store.embedded import EmbeddedStore
+from store.state import SqliteState
+from tests.why_park import baseline, finding, make_park, opened, plan, predict, write
+
+DAY = date(2026, 6, 10)
+ROLES = {"grid": "grid", "pv": "pv", "hall": "load", "kiosk": "load", "mast": "weather"}
+ARRAYS = {"east": "pv", "west": "pv"}
+# 80 expected of 100 planned, 72 made; hall uses 60 of 50 planned; one kWh nobody meters.
+SERIES = {
+    ("park", "test", "net_balance_kwh"): 72.0 - 81.0,
+    ("park", "test", "load_kwh"): 81.0,
+    ("park", "test", "residual_kwh"): 1.0,
+    ("point", "pv", "generation_kwh"): 72.0,
+    ("point", "hall", "load_kwh"): 60.0,
+    ("point", "kiosk", "load_kwh"): 20.0,
+    ("point", "mast", "temp_air_c"): 5.0,
+    ("array", "east", "expected_kwh"): 50.0,
+    ("array", "west", "expected_kwh"): 30.0,
+}
+LOADS = {"hall": 50.0, "kiosk": 20.0}
+
+
+class Kept:
+    """A park with a store, and what a split of it says."""
+
+    def __init__(self, folder: Path, park: Park) -> None:
+        self.park = park
+        self.store, self.state = opened(folder)
+
+    def say(self, *statements: Statement) -> None:
+        self.state.add_statements(statements)
+
+    def write(self, days: list[date], **more) -> None:
+        write(self.park, self.store, days, **{"kwh": SERIES, **more})
+
+    def why(self, first: date, last: date | None = None, until: datetime | None = None, class_of=None) -> Why:
+        until = until or day_bounds((last or first) + timedelta(days=1), self.park.zone)[1]
+        classes = class_of or (lambda _: "mon")
+        return why(self.park, self.store, self.state, first, last or first, until, predict, classes)
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Kept]:
+    found = Kept(tmp_path, make_park(ROLES, ARRAYS))
+    yield found
+    closed(found.store, found.state)
+
+
+def closed(store: EmbeddedStore, state: SqliteState) -> None:
+    store.close()
+    state.close()
+
+
+def told(found: Why) -> dict[tuple[str, str], float]:
+    return {(p.cause.value, p.entity): p.kwh for p in found.parts}
+
+
+def usual(kept: Kept, *days: date) -> None:
+    kept.say(
+        *(plan(kept.park, d, {"east": 60.0, "west": 40.0}, LOADS) for d in days),
+        baseline("hall", 50.0, 0.4),
+        baseline("kiosk", 20.0),
+        finding("west", "string_loss", dict.fromkeys(days, 6.0)),
+    )
+
+
+def test_a_day_measured_whole(kept: Kept) -> None:
+    kept.write([DAY])
+    usual(kept, DAY)
+    found = kept.why(DAY)
+    # West: 40 planned, 30 by the weather, a fifth of it lost.
+    assert told(found) == {
+        ("weather", ""): -10.0 - 9.0,
+        ("finding", "west"): -7.0,
+        ("temperature", ""): -2.0,
+        ("above_baseline", "hall"): -8.0,
+        ("unmetered", ""): -1.0,
+    }
+    assert (found.plan_kwh, found.actual_kwh, found.unexplained_kwh) == (30.0, -9.0, -2.0)
+    assert sum(told(found).values()) + found.unexplained_kwh == found.difference_kwh
+    assert not found.withheld
+
+
+@pytest.mark.parametrize(("day", "slots"), [(date(2026, 3, 29), 92), (date(2026, 10, 25), 100)])
+def test_a_day_on_which_the_clock_changes_has_its_own_length(kept: Kept, day: date, slots: int) -> None:
+    # An hour of the kiosk is unknown to everybody but the grid meter.
+    kept.write([day], unknown={("point", "kiosk", "load_kwh"): range(4), ("park", "test", "residual_kwh"): range(4)})
+    usual(kept, day)
+    found = kept.why(day)
+    assert told(found)["missing_data", ""] == pytest.approx(-4 * 1.0 / slots, abs=0.001)
+    assert told(found)["unmetered", ""] == pytest.approx(-1.0 + 4 * 1.0 / slots, abs=0.001)
+    assert sum(told(found).values()) + found.unexplained_kwh == pytest.approx(found.difference_kwh, abs=0.004)
+
+
+def test_hours_in_which_the_grid_meter_was_silent_are_missing_not_zero(kept: Kept) -> None:
+    silent = [("park", "test", q) for q in ("net_balance_kwh", "load_kwh", "residual_kwh")]
+    kept.write([DAY], unknown=dict.fromkeys(silent, range(48)))
+    usual(kept, DAY)
+    found = kept.why(DAY)
+    # Booked is half the day. PV made 36 in the other half, the loads used 40, and nothing unmetered was planned.
+    assert told(found)["missing_data", ""] == pytest.approx(-(36.0 - 40.0))
+    assert told(found)["above_baseline", "hall"] == pytest.approx(-8.0)
+    assert found.actual_kwh == pytest.approx(-4.5)
+
+
+@pytest.mark.parametrize(
+    ("said", "gap", "words"),
+    [
+        (None, Gap.NO_PLAN, "there was no plan"),
+        ({"refused": "too_few_days"}, Gap.PLAN_REFUSED, "no plan could be made"),
+        ({"net_balance_kwh": 4.0}, Gap.PLAN_WITHOUT_PARTS, "does not say what it is made of"),
+    ],
+)
+def test_a_day_without_a_usable_plan_is_refused_by_name(kept: Kept, said, gap: Gap, words: str) -> None:
+    kept.write([DAY])
+    if said is not None:
+        kept.say(Statement(**{**vars(plan(kept.park, DAY, {}, {})), "body": said}))
+    found = kept.why(DAY)
+    assert found.refused is gap
+    assert words in sentence(found, kept.park, Language.EN)
+    assert "无法解释差额" in sentence(found, kept.park, Language.ZH)
+    assert found.plan_refusal == (said or {}).get("refused", "")
+
+
+def test_days_without_data_running_or_to_come_are_left_out_and_counted(kept: Kept) -> None:
+    days = [DAY + timedelta(days=n) for n in range(4)]
+    kept.write([days[0], days[2]])
+    usual(kept, *days)
+    noon = day_bounds(days[2], kept.park.zone)[0] + timedelta(hours=12)
+    found = kept.why(days[0], days[3], until=noon)
+    assert found.days == 1
+    assert found.left_out == {"no_data": 1, "running": 1, "future": 1}
+    assert found.plan_kwh == 30.0
+
+
+def test_a_sky_nobody_measured_is_not_split(kept: Kept) -> None:
+    clear = {("array", a, "expected_kwh"): "rung_clear_sky" for a in ARRAYS}
+    kept.write([DAY], reasons=clear)
+    usual(kept, DAY)
+    found = kept.why(DAY)
+    assert told(found)["pv_not_split", ""] == pytest.approx(72.0 - 100.0)
+    assert ("weather", "") not in told(found)
+    assert Note.ONLY_CLEAR_SKY in found.notes
+    assert "weather and faults cannot be told apart" in sentence(found, kept.park, Language.EN)
+
+
+def test_a_day_off_nobody_had_planned_is_the_calendar(kept: Kept) -> None:
+    kept.write([DAY])
+    usual(kept, DAY)
+    found = kept.why(DAY, class_of=lambda _: "sun")
+    assert told(found)["calendar", ""] == pytest.approx(35.0)
+    assert told(found)["above_baseline", "hall"] == pytest.approx(-33.0)
+
+
+def test_a_baseline_the_plan_was_not_made_by_splits_nothing(kept: Kept) -> None:
+    kept.write([DAY])
+    kept.say(plan(kept.park, DAY, {"east": 60.0, "west": 40.0}, LOADS, baselines={}), baseline("hall", 50.0))
+    found = kept.why(DAY)
+    assert told(found)["load_not_split", "hall"] == -10.0
+    assert Note.NO_BASELINE in found.notes
+
+
+def test_without_a_thermometer_nothing_is_laid_to_temperature(kept: Kept) -> None:
+    kept.write([DAY], kwh={k: v for k, v in SERIES.items() if k[2] != "temp_air_c"})
+    usual(kept, DAY)
+    found = kept.why(DAY)
+    assert ("temperature", "") not in told(found)
+    assert Note.NO_TEMPERATURE in found.notes
+
+
+def test_more_unexplained_than_a_fifth_withholds_the_sentence(kept: Kept) -> None:
+    kept.write(
+        [DAY], kwh={**SERIES, ("point", "pv", "generation_kwh"): 40.0, ("park", "test", "net_balance_kwh"): -41.0}
+    )
+    usual(kept, DAY)
+    found = kept.why(DAY)
+    assert found.unexplained_kwh == -34.0
+    assert found.withheld
+    assert "no sentence is said" in sentence(found, kept.park, Language.EN)
+
+
+def test_what_storage_kept_is_a_part(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, make_park({**ROLES, "cell": "storage"}, ARRAYS))
+    kept.write([DAY], kwh={**SERIES, ("park", "test", "charge_kwh"): 30.0, ("park", "test", "discharge_kwh"): 10.0})
+    usual(kept, DAY)
+    found = kept.why(DAY)
+    assert told(found)["storage", ""] == -20.0
+    assert found.actual_kwh == -29.0
+    assert found.notes == (Note.AT_GRID,)
+    closed(kept.store, kept.state)
+
+
+def test_a_park_whose_loads_nobody_meters_is_its_own_load(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, make_park({"grid": "grid", "pv": "pv"}, {}))
+    series = {("park", "test", "net_balance_kwh"): -9.0, ("park", "test", "load_kwh"): 81.0,
+              ("point", "pv", "generation_kwh"): 72.0}  # fmt: skip
+    kept.write([DAY], kwh=series)
+    kept.say(plan(kept.park, DAY, {"pv": 90.0}, {}, residual_kwh=70.0), baseline("test", 70.0))
+    found = kept.why(DAY)
+    # No array is described behind the meter, so its plan is the meter's own and nothing tells weather from faults.
+    assert told(found) == {("pv_not_split", ""): -18.0, ("above_baseline", "test"): -11.0}
+    closed(kept.store, kept.state)
+
+
+def test_every_cause_has_words() -> None:
+    assert set(CAUSES) == set(Cause)
+    assert set(GAPS) == set(Gap)
+    assert set(NOTES) == set(Note)
