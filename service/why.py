@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from core.errors import ConfigError
 from core.park import FIRST_YEAR, LAST_YEAR, Park
-from core.statements import Json
 from core.store import State, Store
 from core.timebase import day_of, slot_start
 from core.why import Why
+from models import demand
 from models.compute import SETTLE
-from models.series import Floats
 from models.why import why
 
 MOST_DAYS = 400
@@ -21,7 +18,7 @@ MOST_DAYS = 400
 
 def explain(park: Park, store: Store, state: State, first: date, last: date, now: datetime) -> Why:
     """Split the difference between planned and actual balance of some local days, both included."""
-    return why(park, store, state, first, last, slot_start(now - SETTLE), _predict, _class_of(park))
+    return why(park, store, state, first, last, slot_start(now - SETTLE), demand.predict, park.days.day_class)
 
 
 def explain_month(park: Park, store: Store, state: State, year: int, month: int, now: datetime) -> Why:
@@ -48,14 +45,3 @@ def _checked(first: date, last: date) -> tuple[date, date]:
     if not FIRST_YEAR <= first.year <= LAST_YEAR:
         raise ValueError
     return first, last
-
-
-def _predict(body: Mapping[str, Json], temp_air_c: Floats, day_class: Sequence[str]) -> Floats:
-    found: Floats = importlib.import_module("models.demand").predict(body, temp_air_c, day_class)
-    return found
-
-
-def _class_of(park: Park) -> Callable[[date], str]:
-    calendar = getattr(park, "days", None)
-    weekdays = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-    return calendar.day_class if calendar else lambda day: weekdays[day.weekday()]

@@ -69,6 +69,7 @@ WRONG: tuple[StringLoss | Outage | Curtailment | ExtraLoad | Closure | Silence, 
 ARRAY_FAULTS = tuple(f for f in WRONG if isinstance(f, StringLoss | Outage | Curtailment))
 CLOSED = {(f.start + ZONE_H).date() for f in WRONG if isinstance(f, Closure)}
 Key = tuple[Cause, str, str]
+LEARNED = ("twin-1", "twin-2")  # stands for a baseline's last day, so that no other is taken for it
 
 
 class Twin:
@@ -224,6 +225,7 @@ def statements(twin: Twin, metered: Mapping[str, float], expected: Mapping[str, 
                     "storage_kwh": 0.0,
                     "temp_air_c": float(mild[n]),
                     "day_class": WEEKDAYS[day.weekday()],
+                    "baselines": dict.fromkeys(twin.loads, LEARNED[number]),
                 }
                 found.append(Statement(Kind.PLAN, twin.park.id, *day_bounds(day, twin.park.zone), said, "twin", body))
     for fault in ARRAY_FAULTS:
@@ -268,7 +270,8 @@ def baselines(kwh: Floats, days: Sequence[date], warm: Floats) -> list[dict[str,
     rise = fitted[14] * np.maximum(best[2] - warm, 0.0) + fitted[15] * np.maximum(warm - best[3], 0.0)
     holiday = float(np.mean([(kwh - rise)[n] for n, d in enumerate(days) if d in CLOSED]))
     by_month = (dict(zip(WEEKDAYS, fitted[n : n + 7], strict=True)) for n in (0, 7))
-    return [{"levels": {**by, "holiday": holiday}, **terms} for by in by_month]
+    levels_of = ({**by, "holiday": holiday} for by in by_month)
+    return [{"levels": by, "last_day": day, **terms} for by, day in zip(levels_of, LEARNED, strict=True)]
 
 
 def predict(body: Mapping[str, Json], temp_air_c: Floats, day_class: Sequence[str]) -> Floats:

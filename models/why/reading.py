@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 
 import numpy as np
 
@@ -14,7 +15,6 @@ from core.quantities import Period, Scope
 from core.statements import Json, Kind, Statement
 from core.store import State, Store
 from models import rows
-from models.affected import runs_of
 from models.balance import top
 from models.plant import arrays_by_id
 from models.series import Bools, Floats, Grid, Ints, SlotSeries, bit, from_us, unknown
@@ -24,7 +24,7 @@ MEASURED = 0.9  # share of a cell that has to be measured for its value to count
 WHOLE = 0.999  # a day measured so far is one cell
 CLEAR_SHARE = 0.1  # of a day's expected energy: more of it from the clear sky is no expectation
 WARM_ENOUGH = 0.5  # share of a day a thermometer has to see
-CHUNK_DAYS = 62
+CHUNK_DAYS, READ_OVER_DAYS = 62, 5
 PARK_FLOWS = ("net_balance_kwh", "load_kwh", "residual_kwh", "charge_kwh", "discharge_kwh")
 # An expectation from these says how bright a day could have been, not how bright it was.
 CLEAR = bit(Reason.RUNG_CLEAR_SKY) | bit(Reason.RUNG_TEMPERATURE)
@@ -45,10 +45,15 @@ class Plan:
         """Return one number of the plan; NaN where it has none."""
         return _number(self.body.get(name))
 
-    def of(self, group: str) -> Mapping[str, float]:
-        """Return kWh by entity."""
-        found = self.body.get(group)
-        return {k: _number(v) for k, v in found.items()} if isinstance(found, dict) else {}
+    @cached_property
+    def arrays(self) -> Mapping[str, float]:
+        """Return kWh by array, or by PV meter without one."""
+        return _numbers(self.body.get("arrays"))
+
+    @cached_property
+    def loads(self) -> Mapping[str, float]:
+        """Return kWh by top load."""
+        return _numbers(self.body.get("loads"))
 
 
 class Stored:
@@ -72,6 +77,8 @@ class Stored:
         found: dict[Key, SlotSeries] = {}
         for scope, quantities in wanted.items():
             stored = self._store.slots(period, start, end, scope=scope, quantities=quantities)
+            if period is Period.SLOT:  # days between those that are wanted were read with them
+                stored = stored[np.isin(stored["start"].astype("int64").to_numpy(), starts)]
             for (entity, quantity), series in rows.on_grid(stored, starts).items():
                 found[scope, entity, quantity] = series
         return found
@@ -88,16 +95,23 @@ class Stored:
         spans = [np.arange(grid.day_at[k], min(grid.day_at[k + 1], grid.closed)) for k in partly]
         at = np.concatenate([np.zeros(0, dtype=np.int64), *spans])
         starts = grid.edges_us[at]
-        for first, last in runs_of([grid.days[k] for k in partly], CHUNK_DAYS):
-            span = grid.day_span(grid.days.index(first))[0], grid.day_span(grid.days.index(last))[1]
-            end = min(span[1], from_us(grid.edges_us[grid.closed]))
-            for key, series in self._read(Period.SLOT, span[0], end, starts).items():
+        for first, last in _stretches(partly):
+            end = min(grid.day_span(last)[1], from_us(grid.edges_us[grid.closed]))
+            for key, series in self._read(Period.SLOT, grid.day_span(first)[0], end, starts).items():
                 slots[key] = _filled(slots[key], series) if key in slots else series
         alone = np.flatnonzero(whole)
         of = np.concatenate([alone, np.repeat(partly, [len(s) for s in spans]).astype(np.int64)])
         lasting = np.diff(grid.day_at)[of].astype(float)
         lasting[: len(alone)] = 1.0
         return Cells(self, slots, alone, len(at), of.astype(np.int64), 1.0 / lasting)
+
+
+def _stretches(numbers: Ints) -> Iterable[tuple[int, int]]:
+    """Yield first and last of days that are read together: a few more days cost less than another question."""
+    ends = np.flatnonzero((np.diff(numbers) > READ_OVER_DAYS) | (np.diff(numbers // CHUNK_DAYS) > 0))
+    for group in np.split(numbers, ends + 1):
+        if len(group):
+            yield int(group[0]), int(group[-1])
 
 
 def _filled(one: SlotSeries, other: SlotSeries) -> SlotSeries:
@@ -167,8 +181,9 @@ def facts(
     model = _Model(used, _baselines(state, grid), grid, _air(park, stored), predict, class_of)
     known = {a.id for a in park.arrays} | {p.id for p in (*meters, *loads)}
     if loads:
+        planned = [None if p is None else p.loads for p in used]
         held = [
-            _load(p.id, _planned(used, "loads", p.id), cells.series(Scope.POINT, p.id, "load_kwh"), cells, model)
+            _load(p.id, _planned(planned, p.id), cells.series(Scope.POINT, p.id, "load_kwh"), cells, model)
             for p in loads
         ]
         rest = cells.series(Scope.PARK, park.id, "residual_kwh")
@@ -239,7 +254,7 @@ def _array(
     whole = np.bincount(cells.of, weights=np.nan_to_num(expected.value), minlength=size)
     return ArrayFacts(
         array,
-        _planned(used, "arrays", array),
+        _planned([None if p is None else p.arrays for p in used], array),
         expected.value,
         from_clear > CLEAR_SHARE * whole,
         lost.get(array, {}),
@@ -364,14 +379,15 @@ def _air(park: Park, stored: Stored) -> Floats:
 def _gone(used: Sequence[Plan | None], known: set[str]) -> dict[str, Floats]:
     """Return what plans say of arrays and loads that PARK.yaml no longer names."""
     found: dict[str, Floats] = {}
-    for group, sign in (("arrays", 1.0), ("loads", -1.0)):
-        names = {name for p in used if p is not None for name in p.of(group)} - known
-        found |= {name: sign * np.nan_to_num(_planned(used, group, name)) for name in sorted(names)}
+    arrays, loads = ([None if p is None else getattr(p, n) for p in used] for n in ("arrays", "loads"))
+    for group, sign in ((arrays, 1.0), (loads, -1.0)):
+        names = {name for one in group if one for name in one} - known
+        found |= {name: sign * np.nan_to_num(_planned(group, name)) for name in sorted(names)}
     return found
 
 
-def _planned(used: Sequence[Plan | None], group: str, entity: str) -> Floats:
-    return np.array([np.nan if p is None else p.of(group).get(entity, np.nan) for p in used])
+def _planned(plans: Sequence[Mapping[str, float] | None], entity: str) -> Floats:
+    return np.array([np.nan if p is None else p.get(entity, np.nan) for p in plans])
 
 
 def _column(used: Sequence[Plan | None], name: str) -> Floats:
@@ -380,6 +396,10 @@ def _column(used: Sequence[Plan | None], name: str) -> Floats:
 
 def _measured(series: SlotSeries) -> Bools:
     return series.known & (series.coverage >= MEASURED)
+
+
+def _numbers(group: Json) -> Mapping[str, float]:
+    return {k: _number(v) for k, v in group.items()} if isinstance(group, dict) else {}
 
 
 def _number(value: Json) -> float:
