@@ -9,7 +9,7 @@ SIDE_BY_SIDE := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1))) --dist 
 # The tests start hundreds of processes: each would compile the whole program anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test accuracy lock lint format torture tables seeds pictures bench bench-peers clean dashboards
+.PHONY: run test accuracy whys lock lint format torture tables seeds pictures bench bench-peers clean dashboards
 
 run: $(VENV)/.run
 	$(BIN)/parkwatt demo $(ARGS)
@@ -41,6 +41,9 @@ torture: $(VENV)/.dev
 
 tables: $(VENV)/.dev
 	$(BIN)/python -m tests.tables
+
+whys: $(VENV)/.dev
+	$(BIN)/python -m tests.whys
 
 seeds: $(VENV)/.dev
 	$(BIN)/python -m service.demo.score $(ARGS)

@@ -1,0 +1,97 @@
+"""Why a balance differs from its plan: over HTTP, on the command line and in the report, of the demo park's own plans."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from core.errors import ConfigError
+from core.text import Language
+from core.why_waterfall import document
+from reports import monthly
+from reports.view import view
+from service.http import make_app
+from service.making import built_month
+from service.runner import Runtime
+from service.why import explain, span_of
+from service.why_command import lines
+
+
+@pytest.fixture
+def client(demo_park: Runtime) -> TestClient:
+    return TestClient(make_app(demo_park, "token"), base_url="http://127.0.0.1:8080", client=("127.0.0.1", 50000))
+
+
+def asked(client: TestClient, **query: str) -> dict:
+    answer = client.get("/api/v1/why", params={"lang": "en"} | query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_a_day_adds_up_over_http(client: TestClient) -> None:
+    shown = asked(client, day="2026-11-12")
+    assert shown["period"] == "12 November 2026"
+    assert {p["cause"] for p in shown["parts"]} >= {"weather", "temperature", "above_baseline"}
+    added = sum(p["kwh"] for p in shown["parts"]) + shown["unexplained_kwh"]
+    assert added == pytest.approx(shown["difference_kwh"], abs=0.0005 * (len(shown["parts"]) + 3))
+    assert shown["steps"][0]["kind"] == "plan"
+    assert shown["steps"][-2]["end"] == pytest.approx(shown["actual_kwh"], abs=0.05)
+    assert shown["sentence"].startswith("12 November 2026: net balance −2,7")
+
+
+def test_a_running_month_counts_the_days_that_are_over(client: TestClient) -> None:
+    shown = asked(client, month="2026-11")
+    assert shown["days"] == 19
+    assert shown["left_out"] == {"running": 1, "future": 10}
+    assert shown == {**asked(client, **{"from": "2026-11-01", "to": "2026-11-30"})}
+
+
+def test_the_running_day_is_refused_by_name(client: TestClient) -> None:
+    shown = asked(client, day="2026-11-20")
+    assert (shown["refused"], shown["plan_kwh"], shown["steps"]) == ("running", None, [])
+    assert shown["sentence"] == "20 November 2026: nothing can be explained, the day is not over."
+    assert asked(client, day="2026-11-20", lang="zh")["sentence"] == "2026 年 11 月 20 日：无法解释差额，当日尚未结束。"
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ({"day": "2026-11-31"}, 400),
+        ({"month": "2026-13"}, 400),
+        ({"month": "0001-01"}, 400),
+        ({"day": "2026-11-12", "month": "2026-11"}, 422),
+        ({"from": "2026-11-12", "to": "2026-11-01"}, 422),
+        ({"from": "2020-01-01", "to": "2026-11-01"}, 422),
+        ({"day": "x" * 40}, 422),
+    ],
+)
+def test_a_wrong_question_is_answered_in_words(client: TestClient, query: dict[str, str], status: int) -> None:
+    answer = client.get("/api/v1/why", params=query)
+    assert answer.status_code == status
+    assert answer.json()["detail"]
+
+
+def test_the_command_draws_the_waterfall(demo_park: Runtime) -> None:
+    day = date(2026, 11, 12)
+    found = explain(demo_park.park, demo_park.store, demo_park.state, day, day, demo_park.clock.now())
+    said = lines(document(found, demo_park.park, Language.EN))
+    assert said[0].startswith("plan ")
+    assert any(line.startswith("weather at the PV") and "|" in line for line in said)
+    assert said[-1].startswith("12 November 2026: ") or said[-2].startswith("12 November 2026: ")
+    with pytest.raises(ConfigError, match="no day"):
+        span_of("tomorrow", None)
+
+
+def test_the_report_says_why_and_draws_it(demo_park: Runtime, tmp_path: Path) -> None:
+    report = built_month(demo_park, 2026, 11, demo_park.clock.now())
+    shown = view(report, Language.ZH, "")["why"]
+    assert shown["rows"][0]["name"] == "计划"
+    assert shown["rows"][-1]["name"] == "实际"
+    files = {f.suffix: f for f in monthly.write(report, tmp_path)}
+    written = json.loads(files[".json"].read_text(encoding="utf-8"))["why"]
+    assert written["split"]["plan_kwh"] == report.why.split.plan_kwh
+    assert written["sentence"]["en"].startswith(("November 2026", "2026-11-01 to 2026-11-20", "More is unexplained"))
