@@ -15,7 +15,10 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from core.errors import Rejected
+from core.park_file import load_park
 from core.text import Language
+from core.why import Cause, Part, Why
+from core.why_waterfall import document
 from core.words import AlertWords
 from dashboards.views import Compare, Filters, Question, dashboard_view, meta, overview
 from service.security import HEADERS
@@ -106,9 +109,24 @@ class Site:
             return {"name": None, "role": self.role, "how": "open", "zone": "Asia/Shanghai"}
         if path == "/api/v1/meta" and self.meta:
             return self.meta(asked["lang"])
+        if path == "/api/v1/why":
+            return why_of_october(Language(asked["lang"]))
         if path.startswith("/api/v1/views/") and self.view:
             return self.view(path.removeprefix("/api/v1/views/"), asked)
         return None
+
+
+def why_of_october(language: Language) -> dict:
+    """Return a month below its plan, split."""
+    park = load_park(Path(__file__).parent / "park.yaml")
+    parts = (
+        Part(Cause.WEATHER, -7924.0),
+        Part(Cause.FINDING, -4196.0, "carport-1", "string_loss"),
+        Part(Cause.ABOVE_BASELINE, 603.0, "bldg-expo"),
+    )
+    first, last = date(2026, 10, 1), date(2026, 10, 31)
+    said = Why(first, last, 31, {}, 13_362.0, 2_525.0, parts, parts, 680.0)
+    return document(said, park, language)
 
 
 @pytest.fixture(scope="module")

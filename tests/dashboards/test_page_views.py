@@ -271,3 +271,18 @@ def test_small_amounts_are_written_as_the_service_writes_them(visit, written: st
     ours = page.evaluate("async ([v, u]) => (await import('/static/say.js')).amount(v, u)", [value, unit])
     assert (ours, write(value, unit)) == (written, written)
     assert page.evaluate("async () => (await import('/static/say.js')).exact(-0.0004, 'kWh')") == "0"
+
+
+@pytest.mark.parametrize(("language", "width"), [("zh", 360), ("en", 1440)])
+def test_why_draws_the_waterfall_under_its_sentence(visit, language: str, width: int):
+    page = visit(language, width, "dark", address="view=why&from=2026-10-01&to=2026-10-31")
+    _drawn(page, "why")
+    expect(page.locator("#view-title")).to_have_text({"zh": "差额原因", "en": "Why"}[language])
+    expect(page.locator("#why-sentence")).to_contain_text({"zh": "光伏天气", "en": "weather at the PV"}[language])
+    bars = page.locator("#why svg rect title")
+    expect(bars).to_have_count(6)
+    assert (
+        bars.nth(2).text_content()
+        == {"zh": "1 号车棚组串失效 −4,196 kWh", "en": "lost strings at Car park 1 −4,196 kWh"}[language]
+    )
+    assert _overflow(page) == 0
