@@ -63,7 +63,7 @@ def test_hours_become_readings_and_an_expectation_that_names_its_rung(opened):
     Compute(park, store, state).run(NOW)
     noon = datetime(2026, 6, 19, 4, tzinfo=UTC)
     rows = store.slots(Period.SLOT, noon, noon + timedelta(minutes=15), scope="array").set_index("quantity")
-    assert rows.loc["expected_kwh", "reasons"] == "rung_service service_temperature"
+    assert rows.loc["expected_kwh", "reasons"] == "rung_service service_temperature uncalibrated"
     assert rows.loc["expected_kwh", "estimated"] == 0.0
     assert 11.0 < rows.loc["expected_kwh", "value"] < 14.0  # 590 W/m² on 100 kWp for a quarter of an hour
 
