@@ -15,10 +15,10 @@ from core.quantities import READING, Period, Scope
 from core.quantities import Kind as Sort
 from core.statements import Kind, Statement
 from core.store import State, Store
-from core.timebase import day_bounds, day_of
+from core.timebase import SLOT_HOURS, day_bounds, day_of
 from models import pv
 from models.faults.diagnose import diagnose
-from models.faults.sight import Sight, measured_in, rung_masks
+from models.faults.sight import WHOLE, Sight, measured_in, rung_masks
 from models.rows import on_grid
 from models.series import Floats, Grid, SlotSeries, grid_of, total, unknown
 from models.sky import Sky, sky_over
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 WINDOW_DAYS = 400
 WARM_UP_DAYS = 60  # the first days of the window have no past: what began in them is not judged anew
+SLOT_S = int(SLOT_HOURS * 3600)
 GRACE = timedelta(minutes=30)  # late readings of a day are waited for
 ENTITIES_PER_READ = 8
 GAUGES = tuple(q.name for q in READING.values() if q.kind is Sort.GAUGE)
@@ -59,7 +60,8 @@ class Diagnosis:
         """Return what is wrong in the local days `first` to `last`, both included, with its price."""
         grid = grid_of(first, last, self._park.zone, day_bounds(last, self._park.zone)[1])
         sights = self.sights(grid, progress)
-        return [self._priced(f) for f in diagnose(sights)]
+        events = self._state.events(grid.start, grid.end)
+        return [self._priced(f) for f in diagnose(sights, events)]
 
     def sights(self, grid: Grid, progress: Progress | None = None) -> list[Sight]:
         """Return what is seen of every array, or of the arrays behind one meter together."""
@@ -185,10 +187,16 @@ def _sight(
         rating_kw=_rating(versions, grid),
         free=np.ones(grid.size, dtype=bool),
         power_kw=points.get((point, "active_power_kw"), nothing).value,
-        drawn=points.get((point, "import_kwh"), nothing).value,
+        drawn=_whole(points.get((point, "import_kwh"), nothing)),
         weather=weather.get(under, {}),
         strings=_strings(versions),
+        per_reading=_per_reading(park, point),
     )
+
+
+def _whole(series: SlotSeries) -> Floats:
+    """Return the values of slots that were measured as good as whole; NaN elsewhere."""
+    return np.where((series.coverage >= WHOLE) & (series.estimated <= 1.0 - WHOLE), series.value, np.nan)
 
 
 def _rating(versions: Sequence[Array], grid: Grid) -> Floats:
@@ -196,6 +204,11 @@ def _rating(versions: Sequence[Array], grid: Grid) -> Floats:
     for array in versions:
         rating += np.where(pv.exists_at(array, grid), array.ac_kw, 0.0)
     return rating
+
+
+def _per_reading(park: Park, point: str) -> int:
+    longest = max((d.interval_s for d in park.point(point).devices), default=0.0)
+    return max(1, -(-int(longest) // SLOT_S))
 
 
 def _strings(versions: Sequence[Array]) -> int | None:

@@ -79,8 +79,8 @@ class _Fall:
 def sun_days(sight: Sight) -> list[SunDay | None]:
     """Return every day's index over what may be compared; None where that is too little of the day's light."""
     lit = sight.bright & (np.arange(sight.grid.size) < sight.grid.closed)
-    ones = np.ones(sight.grid.size)
-    seen, all_lit = sight.sums(ones, lit & sight.measured), sight.sums(ones, lit)
+    # Hours are weighed by their light: an evening nobody measured takes little from the day.
+    seen, all_lit = sight.sums(sight.expected, lit & sight.measured), sight.sums(sight.expected, lit)
     due, left = sight.sums(sight.expected, sight.measured), sight.sums(sight.expected, sight.usable)
     made, sun = sight.sums(sight.generation, sight.usable), sight.sums(sight.irradiation, sight.usable)
     whole = np.diff(sight.grid.day_at) <= sight.grid.elapsed()

@@ -13,7 +13,7 @@ from models.faults.sight import Z90, Sight
 from models.series import Bools
 
 DEAD = 0.01  # of the rating
-FEWEST = 2  # slots in a row: half an hour
+FEWEST = 2  # slots in a row, or readings where these are farther apart: half an hour
 
 
 def outages(sight: Sight) -> list[Finding]:
@@ -28,15 +28,16 @@ def stretches(sight: Sight) -> Iterator[tuple[int, int, bool]]:
     """Yield (first slot, slot after the last, whether it is over)."""
     bright = np.flatnonzero(sight.bright & (np.arange(sight.grid.size) < sight.grid.closed))
     dead = np.nan_to_num(sight.generation, nan=np.inf) < DEAD * sight.rating_kw * SLOT_HOURS
+    fewest = FEWEST * sight.per_reading
     run: list[int] = []
     for n in bright[sight.usable[bright]].tolist():
         if dead[n]:
             run.append(n)
             continue
-        if len(run) >= FEWEST:
+        if len(run) >= fewest:
             yield run[0], n, True
         run = []
-    if len(run) >= FEWEST:
+    if len(run) >= fewest:
         yield run[0], run[-1] + 1, False
 
 

@@ -49,6 +49,7 @@ class Sight:
     drawn: Floats  # kWh the meter counted as import
     weather: Mapping[str, SlotSeries] = field(default_factory=dict)
     strings: int | None = None
+    per_reading: int = 1  # slots from one reading of the meter to the next
 
     @cached_property
     def days(self) -> Ints:
@@ -73,6 +74,14 @@ class Sight:
     def uncertainty(self, rung: str) -> float:
         """Return the relative uncertainty, k=1, of an expectation on this rung."""
         return next((u for name, u in UNCERTAINTY.items() if name in rung.split()), UNCERTAINTY_ELSE)
+
+    def doubted(self, quantity: str) -> Bools:
+        """Return the slots in which a sensor of the weather point is not believed."""
+        series = self.weather.get(quantity)
+        if series is None:
+            return np.ones(self.grid.size, dtype=bool)
+        where: Bools = (series.reasons & bit(Reason.SENSOR_FAULT)) != 0
+        return where
 
     def without(self, where: Bools) -> Sight:
         """Return the sight with these slots explained."""

@@ -21,12 +21,16 @@ from core.statements import Kind
 from core.timebase import day_bounds, day_of, month_bounds
 from models.compute import Compute
 from models.diagnosis import Diagnosis
+from models.faults.diagnose import diagnose
+from models.series import grid_of
 from store.embedded import EmbeddedStore
 from store.state import SqliteState
 
 DATA = Path(__file__).parents[1] / "data" / "pvops"
 sys.path.insert(0, str(DATA))
+sys.path.insert(0, str(Path(__file__).parent))
 import fit  # noqa: E402 - the fit lives with its data
+from injecting import KINDS, inject, near  # noqa: E402
 
 EXPECTED = Path(__file__).parents[1] / "data" / "faults" / "r15_expected.csv.gz"
 FIRST, LAST = date(2018, 4, 1), date(2019, 3, 31)
@@ -113,3 +117,44 @@ def test_what_is_said_is_put_on_record_once_and_taken_back_where_it_no_longer_ho
     assert second.end is not None
     (as_then,) = [f for f in findings_of(state.statements(Kind.FINDING, as_of=early)) if f.code in LOSING]
     assert as_then == first
+
+
+ANNOTATED = {Fault.CLIPPING, Fault.SENSOR}
+
+
+def test_what_is_put_into_clean_measured_series_is_found_and_nothing_else(plants):
+    """Precision and recall over eight kinds of anomalies, on months in which both plants were well."""
+    clean = []
+    for name, count in (("R10", 210), ("R15", 180)):
+        park, store, state = plants[name]
+        last = FIRST + timedelta(days=count - 1)
+        (sight,) = Diagnosis(park, store, state).sights(grid_of(FIRST, last, park.zone, day_bounds(last, park.zone)[1]))
+        assert [f for f in own(sight) if f.entity == sight.entity] == []
+        clean.append(sight)
+    counts: dict[str, list[int]] = {kind: [0, 0, 0] for kind in KINDS}
+    sizes, within = [], []
+    for kind, tally in counts.items():
+        for sight in clean:
+            for seed in range(2):
+                made = inject(sight, kind, seed)
+                found = [f for f in own(made.sight) if f.entity == sight.entity]
+                hits = [f for f in found if f.code in made.codes and near(day_of(f.start, sight.zone), made)]
+                tally[0] += bool(hits)
+                tally[1] += not hits
+                tally[2] += len(found) - len(hits)
+                if hits and made.lost_kwh:
+                    sizes.append(sum(f.lost_kwh for f in hits) / made.lost_kwh)
+                    within.append(sum(f.low_kwh for f in hits) <= made.lost_kwh <= sum(f.high_kwh for f in hits))
+    print("\n" + pd.DataFrame(counts, index=["found", "missed", "false"]).T.to_string())
+    found_, missed, false = (sum(t[n] for t in counts.values()) for n in range(3))
+    print(f"precision {found_ / (found_ + false):.2f}, recall {found_ / (found_ + missed):.2f}")
+    print(f"size over truth: median {np.median(sizes):.2f}, {min(sizes):.2f} to {max(sizes):.2f}; ", end="")
+    print(f"90 % interval holds {np.mean(within):.0%} of {len(within)}")
+    assert found_ / (found_ + false) >= 0.9
+    assert found_ / (found_ + missed) >= 0.9
+    assert np.mean(within) >= 0.8
+
+
+def own(sight):
+    """What is found, without what is only noted of healthy plants too."""
+    return [f for f in diagnose([sight]) if f.code not in ANNOTATED]
