@@ -190,6 +190,7 @@ def _sight(
         drawn=_whole(points.get((point, "import_kwh"), nothing)),
         weather=weather.get(under, {}),
         strings=_strings(versions),
+        allowed=_allowed(park, ids, arrays, grid),
         per_reading=_per_reading(park, point),
     )
 
@@ -204,6 +205,16 @@ def _rating(versions: Sequence[Array], grid: Grid) -> Floats:
     for array in versions:
         rating += np.where(pv.exists_at(array, grid), array.ac_kw, 0.0)
     return rating
+
+
+def _allowed(park: Park, ids: Sequence[str], arrays: Mapping[tuple[str, str], SlotSeries], grid: Grid) -> Floats | None:
+    """Return what the arrays might deliver under the orders of their logs, kWh per slot; None without any order."""
+    versions = {i: [a for a in park.arrays if a.id == i] for i in ids}
+    if not any(a.curtailments for own in versions.values() for a in own):
+        return None
+    parts = [pv.curtailed(own, arrays[i, "expected_kwh"], grid).value for i, own in versions.items()]
+    allowed: Floats = np.sum(parts, axis=0)
+    return allowed
 
 
 def _per_reading(park: Park, point: str) -> int:

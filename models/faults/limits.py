@@ -11,7 +11,7 @@ from core.timebase import SLOT_HOURS, day_bounds
 from models.faults.pictures import slots_around
 from models.faults.sight import Z90, Sight
 from models.faults.spans import joined, runs
-from models.series import Bools
+from models.series import Bools, Floats
 
 AT_RATING = 0.97  # of the rating
 SHORTEST = 8  # slots: two hours
@@ -57,7 +57,7 @@ def _clipped(sight: Sight, slots: list[int]) -> Finding:
 
 
 def plateaus(sight: Sight) -> Bools:
-    """Return the slots in which output stood still below the rating while much more was due."""
+    """Return the slots in which output stood still below the rating while much more was due, or was ordered down."""
     kw = sight.generation / SLOT_HOURS
     due = sight.expected / SLOT_HOURS
     below = sight.usable & (kw > LOWEST * sight.rating_kw) & (kw < AT_RATING * sight.rating_kw) & (due > ABOVE * kw)
@@ -71,7 +71,13 @@ def plateaus(sight: Sight) -> Bools:
             continue
         if float(np.ptp(due[begin:last])) > LIVELY * float(np.mean(due[begin:last])):
             found[begin:last] = True
-    return found
+    return found if sight.allowed is None else found | _ordered(sight, sight.allowed)
+
+
+def _ordered(sight: Sight, allowed: Floats) -> Bools:
+    """Return the slots in which an order in the array's log held its output down."""
+    held: Bools = sight.usable & (allowed * ABOVE < sight.expected) & (sight.generation < sight.expected)
+    return held
 
 
 def curtailments(sight: Sight) -> list[Finding]:

@@ -49,6 +49,7 @@ class Sight:
     drawn: Floats  # kWh the meter counted as import
     weather: Mapping[str, SlotSeries] = field(default_factory=dict)
     strings: int | None = None
+    allowed: Floats | None = None  # kWh per slot under the orders in the log; None where there never was one
     per_reading: int = 1  # slots from one reading of the meter to the next
 
     @cached_property

@@ -143,6 +143,15 @@ def test_what_the_inverters_cut_is_noted_at_no_cost():
     assert sum(f.lost_kwh for f in found) == 0.0
 
 
+def test_an_order_in_the_log_explains_what_it_held_down():
+    sight = healthy()
+    held = on(sight, 40, 44)
+    allowed = np.where(held, np.minimum(sight.expected, 10.0), sight.expected)
+    (found,) = diagnose([replace(sight, generation=np.minimum(sight.generation, allowed), allowed=allowed)])
+    assert (found.code, found.start.astimezone(ZONE).date()) == (Fault.CURTAILMENT, date(2026, 2, 10))
+    assert found.lost_kwh == pytest.approx(float((sight.expected - allowed)[held].sum()), rel=0.05)
+
+
 def test_a_stuck_value_is_told_once_for_the_days_it_lasted():
     sight = healthy()
     events = [
