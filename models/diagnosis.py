@@ -74,6 +74,7 @@ class Diagnosis:
             arrays = self._read(
                 grid, Scope.ARRAY, [a for _, ids in part for a in ids], ("expected_kwh", "irradiation_kwh_m2")
             )
+            arrays = {**arrays, **self._on_one_scale(grid, arrays)}
             points = self._read(
                 grid, Scope.POINT, [p for p, _ in part], ("generation_kwh", "import_kwh", "active_power_kw")
             )
@@ -109,6 +110,27 @@ class Diagnosis:
             quantities=quantities,
         )
         return on_grid(slots, grid.edges_us[:-1])
+
+    def _on_one_scale(
+        self, grid: Grid, arrays: Mapping[tuple[str, str], SlotSeries]
+    ) -> dict[tuple[str, str], SlotSeries]:
+        """Return the expectations as if each array had had its newest calibration all along.
+
+        The day from which an expectation is calibrated is neither a fault nor a recovery.
+        """
+        ids = [entity for entity, quantity in arrays if quantity == "expected_kwh"]
+        rows = self._store.slots(
+            Period.DAY, grid.start, grid.end, scope=Scope.ARRAY, entities=ids, quantities=("calibration_factor",)
+        )
+        days = on_grid(rows, grid.edges_us[grid.day_at[:-1]])
+        found = {}
+        for entity in ids:
+            factor = days.get((entity, "calibration_factor"))
+            known = np.nan_to_num(factor.value) if factor is not None else np.zeros(0)
+            if (known > 0).any():
+                scale = known[known > 0][-1] / np.where(known > 0, known, 1.0)
+                found[entity, "expected_kwh"] = arrays[entity, "expected_kwh"].times(scale[grid.day_numbers()])
+        return found
 
     def _weather(self, grid: Grid) -> dict[str, dict[str, SlotSeries]]:
         points = [p.id for p in self._park.by_role("weather")]

@@ -16,7 +16,7 @@ from models.series import Bools, Floats, Grid, Ints, SlotSeries, bit, from_us, r
 from models.sky import Sky
 
 WHOLE = 0.99  # only slots measured as good as whole are compared
-_RUNGS = tuple(r for r in Reason if r.value.startswith("rung_") or r.value == "uncalibrated")
+_RUNGS = tuple(r for r in Reason if r.value.startswith("rung_"))
 # Of the expectation, relative, k=1: how far it may be off for weeks on end, by where irradiance comes from.
 UNCERTAINTY = {"rung_poa": 0.03, "rung_ghi": 0.04}
 UNCERTAINTY_ELSE = 0.08

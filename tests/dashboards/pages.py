@@ -103,7 +103,7 @@ class Site:
             return 200, "application/json", json.dumps(told, allow_nan=False).encode()
         return 503, "text/plain", b"gone"
 
-    def told(self, path: str, asked: dict[str, str]) -> dict | None:
+    def told(self, path: str, asked: dict[str, str]) -> dict | None:  # noqa: PLR0911 - one line per address
         if path == "/api/v1/overview" and self.answer:
             return self.answer(asked["lang"])
         if path == "/api/v1/me":
