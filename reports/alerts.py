@@ -40,7 +40,7 @@ def _line(source: Source, record: AlertRecord, say: AlertSpeaker) -> AlertLine:
         fingerprint=record.fingerprint,
         rule=record.rule,
         entity=record.entity,
-        entity_name=_name(source, record.entity),
+        entity_name=name_of(source, record.entity),
         severity=record.severity,
         title=Text(zh=zh.title, en=en.title),
         detail=Text(zh=zh.detail, en=en.detail),
@@ -55,7 +55,8 @@ def _line(source: Source, record: AlertRecord, say: AlertSpeaker) -> AlertLine:
     )
 
 
-def _name(source: Source, entity: str) -> Text:
+def name_of(source: Source, entity: str) -> Text:
+    """Return the name of a point, an array or the park."""
     park = source.park
     names = {p.id: p.name for p in park.points} | {a.id: a.name for a in park.arrays} | {park.id: park.name}
     return names.get(entity, Text(zh=entity, en=entity))

@@ -10,7 +10,7 @@ from core.text import Language
 from reports.figures import NAN
 from reports.numbers import MINUS, fixed, percentage, portion
 from reports.pv import QUARTERS
-from reports.report import MonthlyReport
+from reports.report import FaultLine, MonthlyReport
 from reports.wording import word
 
 TICKS = 5
@@ -65,6 +65,35 @@ def daily_chart(report: MonthlyReport, language: Language) -> Chart:
             _bars(word("load", language), "slate", series["load_kwh"]),
         ],
         "marks": _bars(word("expected", language), "amber", series["expected_kwh"]),
+    }
+
+
+MOST_PICTURES = 6
+MOST_LABELS = 8
+
+
+def fault_charts(report: MonthlyReport, language: Language) -> list[Chart]:
+    """Measured against expected for the faults that cost most."""
+    return [_fault_chart(line, language) for line in report.pv.faults[:MOST_PICTURES] if line.picture.x]
+
+
+def _fault_chart(line: FaultLine, language: Language) -> Chart:
+    picture = line.picture
+    percent = picture.unit == "1"
+    factor = 100.0 if percent else 1.0
+    columns = [[None if v is None else v * factor for v in c] for c in (picture.measured, picture.expected)]
+    every = -(-len(picture.x) // MOST_LABELS)
+    part = {"slots": slice(11, 16), "hours": slice(None)}.get(picture.kind, slice(5, None))
+    return {
+        "title": f"{line.entity_name.say(language)}: {line.kind.say(language)}",
+        "unit": "%" if percent else picture.unit,
+        "ticks": _axis(v for column in columns for v in column if v is not None),
+        "measured": columns[0],
+        "expected": columns[1],
+        "bars": picture.kind == "days",
+        "labels": [{"at": n, "label": x[part]} for n, x in enumerate(picture.x) if n % every == 0],
+        "first": picture.first,
+        "last": picture.last,
     }
 
 

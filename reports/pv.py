@@ -6,14 +6,15 @@ from datetime import datetime
 
 import numpy as np
 
+from core.findings import ADVICE, ANNOTATIONS, FAULT_WORDS, Finding, details
 from core.park import Array
 from core.quantities import Scope
 from core.rungs import RUNG_WORDS
-from core.text import Text
+from core.text import Language, Text
 from core.timebase import SLOT_HOURS
-from reports.alerts import is_pv
+from reports.alerts import is_pv, name_of
 from reports.figures import Figure, computed
-from reports.report import AlertLine, ArrayLine, HeatMap, Pv
+from reports.report import AlertLine, ArrayLine, FaultLine, HeatMap, Pv
 from reports.source import Source
 
 QUARTERS = 4
@@ -28,7 +29,38 @@ def pv(source: Source, alerts: tuple[AlertLine, ...]) -> Pv:
         arrays=tuple(_array(source, array) for array in arrays.values()),
         total=_park(source, sum(a.dc_kwp for a in arrays.values())),
         findings=tuple(line for line in alerts if is_pv(source, line)),
+        faults=tuple(_fault(source, found) for found in sorted(source.findings, key=_weight)),
         heat=heat_map(source),
+    )
+
+
+def _weight(found: Finding) -> tuple[bool, float]:
+    """Order by what it cost, what is only noted last."""
+    return found.code in ANNOTATIONS, -found.lost_kwh
+
+
+def _fault(source: Source, found: Finding) -> FaultLine:
+    zh, en = (details(found, language) for language in (Language.ZH, Language.EN))
+    basis = f"computed:{found.entity}/{found.code}"
+    month = sum(kwh for day, kwh in found.days.items() if (day.year, day.month) == (source.year, source.month))
+    money = float("nan") if found.lost_money is None else found.lost_money
+    return FaultLine(
+        entity=found.entity,
+        entity_name=name_of(source, found.entity),
+        code=found.code.value,
+        kind=FAULT_WORDS[found.code],
+        details=Text(zh=zh, en=en),
+        advice=ADVICE[found.code],
+        start=found.start,
+        end=found.end if found.end is not None and found.end <= source.as_of else None,
+        month=Figure(month, "kWh", basis=basis),
+        total=Figure(found.lost_kwh, "kWh", basis=basis),
+        low_kwh=found.low_kwh,
+        high_kwh=found.high_kwh,
+        money=Figure(money, found.currency or "1", basis=basis),
+        confidence=found.confidence,
+        rung=found.rung,
+        picture=found.picture,
     )
 
 

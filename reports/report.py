@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from core.findings import Picture
 from core.park import Park
 from core.quality import Event
 from core.text import Text
@@ -139,12 +140,35 @@ class AlertLine:
 
 
 @dataclass(frozen=True)
+class FaultLine:
+    """One fault that was found, in words, with its evidence; `month` is what it cost in this month, `total` in all."""
+
+    entity: str
+    entity_name: Text
+    code: str
+    kind: Text
+    details: Text
+    advice: Text
+    start: datetime
+    end: datetime | None
+    month: Figure
+    total: Figure
+    low_kwh: float  # 90 % interval of the total
+    high_kwh: float
+    money: Figure
+    confidence: float
+    rung: str
+    picture: Picture
+
+
+@dataclass(frozen=True)
 class Pv:
     """Arrays, findings and the month as a picture."""
 
     arrays: tuple[ArrayLine, ...]
     total: ArrayLine
     findings: tuple[AlertLine, ...]
+    faults: tuple[FaultLine, ...]
     heat: HeatMap
 
 

@@ -8,9 +8,11 @@ from datetime import date, datetime
 import pandas as pd
 
 from core.corrections import Entry
+from core.findings import Finding, findings_of
 from core.park import Park
 from core.quality import Event, joined_outages
 from core.quantities import Period, Scope
+from core.statements import Kind
 from core.store import AlertRecord, State, Store
 from core.timebase import day_bounds, days_between, month_bounds
 from reports.figures import Figure, Rows
@@ -36,6 +38,7 @@ class Source:
     slots: pd.DataFrame
     events: tuple[Event, ...]
     alerts: tuple[AlertRecord, ...]
+    findings: tuple[Finding, ...]
     corrections: tuple[Entry, ...]
     revised: int
     configurations: tuple[tuple[str, datetime], ...]
@@ -84,6 +87,7 @@ def read(park: Park, store: Store, state: State, year: int, month: int, now: dat
         ),
         events=tuple(joined_outages(state.events(start, end))),
         alerts=_alerts_of_month(state.alerts(start), start, end, as_of),
+        findings=tuple(f for f in findings_of(state.statements(Kind.FINDING, start, as_of)) if f.start < as_of),
         corrections=tuple(state.corrections(start, end)),
         revised=0 if revisions.empty else int((revisions["period"] != Period.SLOT).sum()),
         configurations=_governing(state.configs(), start, end),

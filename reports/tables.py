@@ -212,6 +212,32 @@ def alerts(park: Park, lines: Sequence[AlertLine], language: Language) -> Table:
     return out.table(columns, 8)
 
 
+def faults(report: MonthlyReport, language: Language) -> Table:
+    """Since when, where, what, how much with its interval, how sure."""
+    out, zone = _Builder(), report.park.zone
+    for line in report.pv.faults[:MOST_ALERTS]:
+        until = word("open", language) if line.end is None else when(line.end, zone, "%m-%d %H:%M")
+        out.add(
+            f"{when(line.start, zone, '%Y-%m-%d %H:%M')}\n{until}",
+            line.entity_name.say(language),
+            f"{line.kind.say(language)}\n{line.details.say(language)}".strip(),
+            kwh(line.month, 0),
+            f"{kwh(line.total, 0)}\n{fixed(line.low_kwh, 0)} – {fixed(line.high_kwh, 0)}",
+            money(line.money),
+            f"{100 * line.confidence:.0f} %",
+        )
+    columns = [
+        Column(word("from_until", language), "left"),
+        Column(word("where", language), "left", 0.3),
+        Column(word("what", language), "left", 1),
+        Column(f"{word('lost_month', language)} kWh"),
+        Column(f"{word('lost_total', language)} kWh"),
+        Column(word("worth", language)),
+        Column(word("confidence", language)),
+    ]
+    return out.table(columns, 8)
+
+
 def _severity(line: AlertLine, language: Language) -> str:
     known = line.severity in ("info", "warning", "critical")
     return word(line.severity, language) if known else line.severity

@@ -45,7 +45,8 @@ def view(report: MonthlyReport, language: Language, digest: str) -> View:
 
 TEMPLATE_WORDS = (
     "report", "page", "empty", "assurance", "provenance", "glance", "energy", "balance", "consumers", "netting",
-    "netting_note", "daily", "daily_chart", "daily_note", "pv", "arrays", "findings", "no_findings", "heat",
+    "netting_note", "daily", "daily_chart", "daily_note", "pv", "arrays", "faults", "no_faults", "fault_measured", "fault_expected", "fault_stretch",
+    "findings", "no_findings", "heat",
     "local_hour", "carbon_cost", "scope2", "views", "cost", "no_tariff", "alert_list", "no_alerts", "quality",
     "calendar", "calendar_note", "meters", "events", "no_events", "corrections", "method", "definitions", "notes", "missing",
     "coverage", "why", "why_note",
@@ -168,6 +169,7 @@ def _charts(report: MonthlyReport, language: Language) -> View:
         "balance": charts.balance_chart(report, language),
         "arrays": charts.arrays_chart(report, language),
         "netting": charts.netting_chart(report, language),
+        "faults": charts.fault_charts(report, language),
         "heat": charts.heat_chart(report),
         "calendar": charts.calendar_chart(report, language),
     }
@@ -180,6 +182,7 @@ def _tables(report: MonthlyReport, language: Language) -> View:
         "ratios": tables.ratios(report, language),
         "days": tables.days(report, language),
         "arrays": tables.arrays(report, language),
+        "faults": tables.faults(report, language),
         "findings": tables.alerts(report.park, report.pv.findings, language),
         "factors": tables.factors(report, language),
         "views": tables.views(report, language),

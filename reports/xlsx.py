@@ -261,6 +261,12 @@ def _pv(sheet: Sheet, report: MonthlyReport) -> None:
             a.name, Number(a.dc_kwp, "kW"), a.generation, a.expected, difference, *ratios, a.irradiation, *shares, *more,
             a.expected_p10, a.expected_p90,
         )  # fmt: skip
+    sheet.part(_w("faults"))
+    for fault in report.pv.faults:
+        words = " / ".join(f"{fault.kind.say(n)}: {fault.details.say(n)}" for n in ("zh", "en"))
+        sheet.add(fault.entity_name, "", fault.month, fault.total, fault.money, "", "", "", "", words)
+    if not report.pv.faults:
+        sheet.add(_w("no_faults"))
     sheet.part(_w("findings"))
     for line in report.pv.findings:
         sheet.add(

@@ -1,20 +1,16 @@
-"""A PV array that yields less than it should: below expectation, or below what it used to yield.
-
-The index is energy over expected energy of a day. Against expectation alone a lost string of ten (-10 %) drowns in
-the model's own bias of a few percent per array; against the array's own preceding days that bias cancels.
-"""
+"""A PV array that yields less than it should: the rule. What it is judged by stands in `core/decline.py`."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from statistics import median
 from typing import Literal
 
 from pydantic import Field
 
+from core.decline import DIM_SHARE, Judgement, SunDay, begins, bright, goes_on, recent_of
 from core.park import Array, Park, Share, valid_one
 from core.quality import Reason
 from core.quantities import Scope
@@ -29,50 +25,6 @@ from rules.watch import Watch, days_back, text_number
 # On these an index means something within a few percent. Arrays beside it are blind to the sky, which is common to all.
 _RUNGS = ON_SITE | {Reason.RUNG_PEERS.value}
 _COARSE = frozenset(IRRADIANCE_UNCERTAINTY) - _RUNGS
-_SD_OF_MAD = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
-_MIN_BEFORE = 5  # days, to know their scatter
-_BEYOND_SCATTER = 2.5  # robust standard deviations
-_MIN_STEP = 0.02  # of the index; less is no sign of anything
-_DIM_SHARE = 0.3  # of min_irradiation: such days cannot be judged by, but help to date a change
-_MIN_AFTER = 2  # days; a change is not placed on the very last day, one day is noise
-
-
-@dataclass(frozen=True)
-class SunDay:
-    """One day of enough sun: its index (1) and its in-plane irradiation (kWh/m2), which is its weight.
-
-    `factor` is by what the expectation was multiplied: the index times it is the index against the nameplate.
-    """
-
-    day: date
-    index: float
-    sun: float
-    rung: frozenset[str]
-    factor: float = 1.0
-    peak_kwp: float = 0.0
-
-    def at(self, factor: float) -> SunDay:
-        """Return the day as it would show against an expectation multiplied by `factor`."""
-        return replace(self, index=self.index * self.factor / factor, factor=factor)
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What the newest days say. `reference` is the index the array should have, `level` what ends the alert."""
-
-    active: bool
-    index: float
-    reference: float
-    level: float
-    since: date
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """What the array used to show: its median index, and how far below it a fall is beyond its own scatter."""
-
-    index: float
-    drop: float
 
 
 class Performance(Watch):
@@ -116,13 +68,13 @@ class Performance(Watch):
         return list(dict.fromkeys(a.id for a in park.arrays if a.valid_at(at)))
 
     def observe(self, entity: str, facts: Facts, moment: Moment, alert: AlertRecord | None) -> Observation:
-        sunny = self.sun_days(facts, entity, moment.day)
-        factor = _scale(sunny, alert)
-        sunny = [d.at(factor) for d in sunny]
-        recent = sunny[-self.days :]
-        if len(recent) < self.days or (moment.day - recent[0].day).days >= self.within_days:
+        days = self._days_with_sun(facts, entity, moment.day)
+        factor = _scale(bright(self, days), alert)
+        days = [d.at(factor) for d in days]
+        recent = recent_of(self, bright(self, days), moment.day)
+        if recent is None:
             return MISSING
-        judged = self._ongoing(recent, facts, alert) if alert else self._fresh(sunny, facts, entity)
+        judged = self._ongoing(recent, facts, alert) if alert else self._fresh(days, facts, entity)
         if judged is None or not (judged.active or alert):
             return Observation(active=False, value=median(d.index for d in recent))
         loss = self._loss(facts, entity, judged, moment.day, factor)
@@ -144,7 +96,7 @@ class Performance(Watch):
 
     def sun_days(self, facts: Facts, entity: str, last: date) -> list[SunDay]:
         """Return the days that may be judged, oldest first, all on the newest one's irradiance source."""
-        return [d for d in self._days_with_sun(facts, entity, last) if d.sun > self.min_irradiation]
+        return bright(self, self._days_with_sun(facts, entity, last))
 
     def _days_with_sun(self, facts: Facts, entity: str, last: date) -> list[SunDay]:
         """Return the days that can be held against the newest one: same source of irradiance, same peak power.
@@ -159,26 +111,14 @@ class Performance(Watch):
         index = facts.days.at(Scope.ARRAY, entity, "energy_performance_index", day)
         sun = facts.days.at(Scope.ARRAY, entity, "irradiation_kwh_m2", day)
         fit = _is_measured(index, self.min_coverage) and Reason.PARTIAL not in index.reasons
-        if not fit or not sun.value > _DIM_SHARE * self.min_irradiation:
+        if not fit or not sun.value > DIM_SHARE * self.min_irradiation:
             return None
         peak_kwp = _peak_kwp(facts.park, entity, day)
         return SunDay(day, index.value, sun.value, index.reasons & _RUNGS, _factor(facts, entity, day), peak_kwp)
 
-    def _fresh(self, sunny: Sequence[SunDay], facts: Facts, entity: str) -> Judgement | None:
-        recent = sunny[-self.days :]
-        index = median(d.index for d in recent)
-        baseline = self._baseline(sunny, recent[0].day)
-        fell = baseline is not None and _depth(recent, baseline) > baseline.drop
-        out = recent[-1].index < self.outage
-        if not (index < self.low or out or (fell and self._clearly_fell(facts, entity, sunny))):
-            return None
-        if baseline is not None and (fell or out):
-            # Its own past tells best what it should yield; never so low that `low` would fire again at once.
-            level = max(self.recovered * baseline.index, self.low + 0.02)
-            began = _change_day([d.at(recent[-1].factor) for d in self._days_with_sun(facts, entity, recent[-1].day)])
-            return Judgement(True, index, baseline.index, level, began if fell else recent[-1].day)
-        since = recent[-1].day if out and index >= self.low else self._first_low_day(sunny)
-        return Judgement(True, index, 1.0, self.clear, since)
+    def _fresh(self, days: Sequence[SunDay], facts: Facts, entity: str) -> Judgement | None:
+        last = bright(self, days)[-1].day
+        return begins(self, days, lambda: [self.sun_days(facts, p, last) for p in _peers(facts.park, entity, last)])
 
     def _loss(self, facts: Facts, entity: str, judged: Judgement, last: date, factor: float) -> dict[str, float | str]:
         """Return energy (kWh) and money lost from the fault's first day to `last`, both included.
@@ -212,52 +152,7 @@ class Performance(Watch):
     def _ongoing(self, recent: Sequence[SunDay], facts: Facts, alert: AlertRecord) -> Judgement:
         level = text_number(alert, "clear_index") or self.clear
         since = day_of(alert.active_at, facts.park.zone)
-        well = all(d.index > level for d in recent) and recent[0].day >= since
-        reference = text_number(alert, "reference_index") or 1.0
-        return Judgement(not well, median(d.index for d in recent), reference, level, since)
-
-    def _baseline(self, sunny: Sequence[SunDay], until: date) -> Baseline | None:
-        """Return what the days before `until` show."""
-        before = [d for d in sunny if 0 < (until - d.day).days <= self.baseline_within_days]
-        chosen = [d.index for d in before[-self.baseline_days :]]
-        usual = median(chosen) if len(chosen) >= self.baseline_min else 0.0
-        if usual <= 0.0:
-            return None
-        scatter = _SD_OF_MAD * median(abs(v - usual) for v in chosen) / usual
-        return Baseline(usual, max(self.drop, self.scatter * scatter))
-
-    def _clearly_fell(self, facts: Facts, entity: str, sunny: Sequence[SunDay]) -> bool:
-        """Say whether every day is low, and clearly lower than on the arrays beside it.
-
-        A fall of all arrays on one weather station is the sensor's or the sky's. Where none can be held against it,
-        more days must say the same.
-        """
-        falls = self._falls_beside(facts, entity, sunny[-self.days :])
-        count = self.days if falls else self.days_alone
-        recent = sunny[-count:]
-        baseline = self._baseline(sunny, recent[0].day)
-        if baseline is None or (recent[-1].day - recent[0].day).days >= self.within_days:
-            return False
-        low = all(d.index < (1 - baseline.drop / 2) * baseline.index for d in recent)
-        depth = _depth(recent, baseline)
-        return low and depth > baseline.drop and (not falls or depth - median(falls) > self.drop / 2)
-
-    def _falls_beside(self, facts: Facts, entity: str, recent: Sequence[SunDay]) -> list[float]:
-        days = {d.day for d in recent}
-        falls = []
-        for peer in _peers(facts.park, entity, recent[-1].day):
-            sunny = self.sun_days(facts, peer, recent[-1].day)
-            same, usual = [d for d in sunny if d.day in days], self._baseline(sunny, recent[0].day)
-            if usual is not None and len(same) == len(days):
-                falls.append(_depth(same, usual))
-        return falls
-
-    def _first_low_day(self, sunny: Sequence[SunDay]) -> date:
-        """Return the first low day of the unbroken run of low medians that ends now."""
-        end = len(sunny)
-        while end > self.days and median(d.index for d in sunny[end - 1 - self.days : end - 1]) < self.low:
-            end -= 1
-        return next(d.day for d in sunny[end - self.days :] if d.index < self.low)
+        return goes_on(recent, text_number(alert, "reference_index") or 1.0, level, since)
 
 
 def _scale(sunny: Sequence[SunDay], alert: AlertRecord | None) -> float:
@@ -279,40 +174,6 @@ def _peak_kwp(park: Park, entity: str, day: date) -> float:
     """Return the peak power an array had at noon."""
     noon = day_bounds(day, park.zone)[0] + timedelta(hours=12)
     return next((a.dc_kwp for a in park.arrays if a.id == entity and a.valid_at(noon)), 0.0)
-
-
-def _depth(recent: Sequence[SunDay], baseline: Baseline) -> float:
-    """Return how far the days lie below the baseline (1), by their median or their weighted mean, whichever is less.
-
-    The median withstands one odd day; the mean, weighted by sun, withstands two dim ones.
-    """
-    return 1.0 - max(median(d.index for d in recent), _mean(recent)) / baseline.index
-
-
-def _change_day(days: Sequence[SunDay]) -> date:
-    """Return the day on which the level fell: the split into two levels that fits best (least squares, weighted by sun).
-
-    A fault in the middle of a day leaves that day between the levels; it counts as the first one where it is lower
-    than the days before it scatter.
-    """
-    splits = [k for k in range(1, len(days) - _MIN_AFTER + 1) if _mean(days[:k]) > _mean(days[k:])]
-    best = min(splits, key=lambda k: _misfit(days[:k]) + _misfit(days[k:]), default=len(days) - _MIN_AFTER)
-    if best > _MIN_BEFORE:
-        before = [d.index for d in days[: best - 1]]
-        usual = median(before)
-        scatter = _SD_OF_MAD * median(abs(v - usual) for v in before)
-        if days[best - 1].index < usual - max(_BEYOND_SCATTER * scatter, _MIN_STEP):
-            return days[best - 1].day
-    return days[best].day
-
-
-def _mean(days: Sequence[SunDay]) -> float:
-    return sum(d.index * d.sun for d in days) / sum(d.sun for d in days)
-
-
-def _misfit(days: Sequence[SunDay]) -> float:
-    mean = _mean(days)
-    return sum(d.sun * (d.index - mean) ** 2 for d in days)
 
 
 def _peers(park: Park, entity: str, day: date) -> list[str]:

@@ -23,6 +23,7 @@ from service import (
     dashboards_command,
     draining,
     exporting,
+    findings_command,
     history,
     logs,
     memory,
@@ -131,6 +132,10 @@ def _parser() -> argparse.ArgumentParser:
     orientation_command.add_parser(add("orientation", help="do arrays face where PARK.yaml says? asks their energy"))
 
     correct_command.add_parser(add("correct", help="correct history without touching a reading, or undo that"))
+
+    findings_command.add_parser(
+        add("findings", help="faults of the PV arrays that were found: since when, how much, how sure")
+    )
 
     alerts_command.add_parser(add("alerts", help="list, acknowledge, comment on and silence alerts"))
 

@@ -11,7 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -21,13 +21,15 @@ from core.clock import Clock
 from core.errors import ConfigError, Retryable
 from core.park import Park
 from core.store import State, Store
+from core.timebase import day_of
 from core.words import AlertSpeaker
 from ingest.collector import Collector, CollectorStatus
 from ingest.shards import WHOLE
 from ingest.templates import load_templates, with_templates
 from ingest.unfinished import finish
 from ingest.weather.feed import Feed, service_of
-from models.compute import Compute
+from models.compute import Compute, ComputeResult
+from models.diagnosis import Diagnosis
 from models.outlooks import Outlooks
 from rules.engine import RuleEngine
 from rules.notify.pipeline import Notifier
@@ -47,6 +49,7 @@ COMPUTE_EVERY_S = 20
 RULES_EVERY_S = 60
 WATCH_EVERY_S = 60
 FORETELL_EVERY_S = 300  # once a day there is something to say, soon after midnight
+DIAGNOSE_EVERY_S = 300
 COMPACT_EVERY_H = 6
 COMPACT_LAG = timedelta(days=3)  # days older than this seldom receive late readings
 CLOCK_CHECK_S = 5.0
@@ -138,6 +141,8 @@ class Jobs:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._compute = Compute(runtime.park, runtime.store, runtime.state)
+        self._diagnosis = Diagnosis(runtime.park, runtime.store, runtime.state)
+        self._diagnosed: date | None = None  # the day on which faults were last looked for; None where the past changed
         self._rules = RuleEngine(runtime.park, runtime.store, runtime.state)
         self._notifier = Notifier(runtime.park, runtime.state)
         self._alerts = AlertCopy(runtime.park, runtime.store, runtime.state, runtime.say)
@@ -161,6 +166,7 @@ class Jobs:
         self._add("compute", self._run_compute, now, seconds=COMPUTE_EVERY_S)
         self._add("rules", self._run_rules, now + timedelta(seconds=10), seconds=RULES_EVERY_S)
         self._add("foretell", self._run_foretell, now + timedelta(seconds=15), seconds=FORETELL_EVERY_S)
+        self._add("diagnose", self._run_diagnose, now + timedelta(seconds=15), seconds=DIAGNOSE_EVERY_S)
         self._add("watch", self._run_watch, now + timedelta(seconds=20), seconds=WATCH_EVERY_S)
         if self._runtime.park.weather_service:
             self._add("weather", self._run_weather, now, minutes=self._runtime.park.weather_service.every_minutes)
@@ -223,11 +229,27 @@ class Jobs:
         result = self._compute.run(now)
         self._lateness.touched(result)
         if result.changed:
+            if self._touched_the_past(result):
+                self._diagnosed = None
             self._runtime.tell("data")
 
     def _run_foretell(self, now: datetime) -> None:
         if self._outlooks.run(now):
             self._runtime.tell("data")
+
+    def _touched_the_past(self, result: ComputeResult) -> bool:
+        return result.first_day is not None and result.first_day < day_of(
+            result.computed_until, self._runtime.park.zone
+        )
+
+    def _run_diagnose(self, now: datetime) -> None:
+        """Look for faults once a day is closed, and again where late readings or a correction changed an earlier one."""
+        day = self._diagnosis.last_day(now)
+        if day == self._diagnosed:
+            return
+        if self._diagnosis.run(now):
+            self._runtime.tell("data")
+        self._diagnosed = day
 
     def _run_rules(self, now: datetime) -> None:
         alerts = {a.fingerprint: (a.state, a.active_at) for a in self._rules.evaluate(now)}
@@ -263,5 +285,6 @@ def catch_up(runtime: Runtime, progress: Callable[[int, int], None] | None = Non
         first = runtime.store.info().first_reading
         if first is not None:
             RuleEngine(runtime.park, runtime.store, runtime.state).replay(first, now)
+        Diagnosis(runtime.park, runtime.store, runtime.state).run(now)
         AlertCopy(runtime.park, runtime.store, runtime.state, runtime.say).run(now)
     give_back()

@@ -43,8 +43,8 @@ function niceStep(rough) {
  * or instead of zoom span(first, last), which takes the points themselves.
  *
  * A look may also have `holes` ([first, last + 1] of each, where they are not the first series' own), `below`: { less, than,
- * colour } (shades where one series of values lies below another), `now`: { at, text } and `marks`: [{ at, kind, text }],
- * all in points of the axis.
+ * colour } (shades where one series of values lies below another), `now`: { at, text }, `marks`: [{ at, kind, text }]
+ * and `stretch` ([first, last + 1], shaded), all in points of the axis.
  */
 export function plot(list, axis, look, act) {
   const box = h("div", { class: `plot ${look.small ? "small" : ""}`, tabindex: 0, role: "img", "aria-label": look.label });
@@ -69,7 +69,7 @@ function drawing(list, axis, look, width) {
   const y = (v) => top + ((scale.high - v) / (scale.high - scale.low || 1)) * (height - top - bottom);
   const place = { x, y, size, left, top, bottom: height - bottom, width, height, step: x(1) - x(0), zero: y(Math.max(0, scale.low)) };
   const cursor = s("g", { class: "cursor", visibility: "hidden" }, s("path", { class: "hair" }), s("rect", { class: "brush", y: top, height: height - bottom - top }));
-  const svg = picture(width, height, "", grid(scale, look, place, unit), (hatch) => holes(look.holes || runs(list[0], axis), place, hatch), shortfall(look.below, place),
+  const svg = picture(width, height, "", marked(look, place), grid(scale, look, place, unit), (hatch) => holes(look.holes || runs(list[0], axis), place, hatch), shortfall(look.below, place),
     list.map((one, n) => before(one, place, look, n, list.length)), list.map((one, n) => drawn(one, place, look, n, list.length)),
     s("path", { d: `M${left} ${place.zero}H${width}`, class: "axis zero" }),
     look.small ? null : times(axis, look, place, unit), now(look, place, unit), marks(look.marks || [], place, unit), cursor);
@@ -87,6 +87,13 @@ function grid(scale, look, place, unit) {
     parts.push(s("text", { x: place.left - unit * 0.4, y: place.y(v) + unit * 0.25, class: "tick end" }, tickText(v, look.unit, scale.step)));
   }
   return parts;
+}
+
+/** Shade a stretch of the axis, from one index until before another: `look.stretch`. */
+function marked(look, place) {
+  if (!look.stretch || look.stretch[1] <= look.stretch[0]) return null;
+  const [from, to] = look.stretch.map(place.x);
+  return s("rect", { x: from, y: place.top, width: to - from, height: place.bottom - place.top, class: "marked" });
 }
 
 function tickText(value, unit, step) {

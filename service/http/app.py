@@ -21,6 +21,7 @@ from service.http.backup import backup_router
 from service.http.corrections import corrections_router
 from service.http.data import data_router
 from service.http.described import describing
+from service.http.findings import findings_router
 from service.http.handling import handling_router
 from service.http.health import health_router
 from service.http.page import page_router
@@ -83,6 +84,7 @@ def make_app(runtime: Runtime, token: str, live: Live | None = None) -> FastAPI:
     app.include_router(reading_router(runtime, shared, habits), prefix="/api/v1")
     app.include_router(views_router(runtime, live, shared), prefix="/api/v1")
     app.include_router(why_router(runtime, shared), prefix="/api/v1")
+    app.include_router(findings_router(runtime), prefix="/api/v1")
     app.include_router(reports_router(runtime, reports, access, made, maker), prefix="/api/v1")
     app.include_router(writing_router(runtime, access), prefix="/api/v1")
     app.include_router(backup_router(runtime, access), prefix="/api/v1")

@@ -41,6 +41,7 @@ class Site:
         self.view: Callable[[str, dict[str, str]], dict] | None = None
         self.meta: Callable[[str], dict] | None = None
         self.role = "operator"  # as on the service's own machine
+        self.found: Callable[[str], dict] = lambda _language: {"findings": []}
         self.asked: list[str] = []
         self.changes = 0  # what /live tells
         self.streams = 0
@@ -102,7 +103,7 @@ class Site:
             return 200, "application/json", json.dumps(told, allow_nan=False).encode()
         return 503, "text/plain", b"gone"
 
-    def told(self, path: str, asked: dict[str, str]) -> dict | None:
+    def told(self, path: str, asked: dict[str, str]) -> dict | None:  # noqa: PLR0911 - one line per address
         if path == "/api/v1/overview" and self.answer:
             return self.answer(asked["lang"])
         if path == "/api/v1/me":
@@ -111,6 +112,8 @@ class Site:
             return self.meta(asked["lang"])
         if path == "/api/v1/why":
             return why_of_october(Language(asked["lang"]))
+        if path == "/api/v1/findings":
+            return self.found(asked["lang"])
         if path.startswith("/api/v1/views/") and self.view:
             return self.view(path.removeprefix("/api/v1/views/"), asked)
         return None

@@ -16,6 +16,7 @@ from core.park import Park
 from core.park_file import parse_park
 from core.quality import Event
 from core.quantities import Period, Scope
+from core.statements import Statement
 from core.store import AlertRecord
 from core.text import Language
 from core.timebase import SLOT, day_bounds, days_between, month_bounds, slot_index
@@ -64,6 +65,10 @@ class MemoryState:
         return [a for a in self.all_alerts if a.resolved_at is None or (since and a.resolved_at >= since)]
 
     all_corrections: list[Entry] = field(default_factory=list)
+    all_statements: list[Statement] = field(default_factory=list)
+
+    def statements(self, kind, start=None, end=None):
+        return [s for s in self.all_statements if s.kind is kind and s.start < end and s.end > start]
 
     def corrections(self, start, end):
         return [e for e in self.all_corrections if e.touches(start, end)]

@@ -1,0 +1,250 @@
+"""Faults of a park's arrays, looked for in what is stored, and put on record as statements."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import numpy as np
+
+from core.findings import FOREVER, Finding, statement_of, withdrawn
+from core.park import Array, Park, valid_one
+from core.quantities import READING, Period, Scope
+from core.quantities import Kind as Sort
+from core.statements import Kind, Statement
+from core.store import State, Store
+from core.timebase import SLOT_HOURS, day_bounds, day_of
+from models import pv
+from models.faults.diagnose import diagnose
+from models.faults.sight import WHOLE, Sight, measured_in, rung_masks
+from models.rows import on_grid
+from models.series import Floats, Grid, SlotSeries, grid_of, total, unknown
+from models.sky import Sky, sky_over
+
+log = logging.getLogger(__name__)
+
+WINDOW_DAYS = 400
+WARM_UP_DAYS = 60  # the first days of the window have no past: what began in them is not judged anew
+SLOT_S = int(SLOT_HOURS * 3600)
+GRACE = timedelta(minutes=30)  # late readings of a day are waited for
+ENTITIES_PER_READ = 8
+GAUGES = tuple(q.name for q in READING.values() if q.kind is Sort.GAUGE)
+WEATHER = ("poa_wm2", "ghi_wm2", "temp_air_c", "temp_module_c", "wind_speed_ms")
+
+Progress = Callable[[int, int], None]
+
+
+class Diagnosis:
+    """Looks for faults over closed days and says what it found."""
+
+    def __init__(self, park: Park, store: Store, state: State) -> None:
+        self._park = park
+        self._store = store
+        self._state = state
+
+    def run(self, now: datetime, progress: Progress | None = None) -> int:
+        """Look at the last 400 closed days; return how many findings are new, changed or taken back.
+
+        Run again on the same data it says nothing new.
+        """
+        first, last = self._span(now)
+        if first is None or last < first:
+            return 0
+        found = self.findings(first, last, progress)
+        settled = day_bounds(first + timedelta(days=WARM_UP_DAYS), self._park.zone)[0] if self._is_cut(first) else None
+        return self._state.add_statements(self._changes(found, settled, now))
+
+    def findings(self, first: date, last: date, progress: Progress | None = None) -> list[Finding]:
+        """Return what is wrong in the local days `first` to `last`, both included, with its price."""
+        grid = grid_of(first, last, self._park.zone, day_bounds(last, self._park.zone)[1])
+        sights = self.sights(grid, progress)
+        events = self._state.events(grid.start, grid.end)
+        return [self._priced(f) for f in diagnose(sights, events)]
+
+    def sights(self, grid: Grid, progress: Progress | None = None) -> list[Sight]:
+        """Return what is seen of every array, or of the arrays behind one meter together."""
+        sky = sky_over(self._park, grid)
+        weather = self._weather(grid)
+        groups = list(_groups(self._park))
+        found = []
+        for n in range(0, len(groups), ENTITIES_PER_READ):
+            part = groups[n : n + ENTITIES_PER_READ]
+            arrays = self._read(
+                grid, Scope.ARRAY, [a for _, ids in part for a in ids], ("expected_kwh", "irradiation_kwh_m2")
+            )
+            arrays = {**arrays, **self._on_one_scale(grid, arrays)}
+            points = self._read(
+                grid, Scope.POINT, [p for p, _ in part], ("generation_kwh", "import_kwh", "active_power_kw")
+            )
+            found += [s for p, ids in part if (s := _sight(self._park, p, ids, grid, sky, arrays, points, weather))]
+            if progress:
+                progress(min(n + ENTITIES_PER_READ, len(groups)), len(groups))
+        return found
+
+    def last_day(self, now: datetime) -> date:
+        """Return the last local day that is over for long enough."""
+        return day_of(now - GRACE, self._park.zone) - timedelta(days=1)
+
+    def _span(self, now: datetime) -> tuple[date | None, date]:
+        last = self.last_day(now)
+        begun = self._store.info().first_reading
+        if begun is None:
+            return None, last
+        return max(day_of(begun, self._park.zone), last - timedelta(days=WINDOW_DAYS - 1)), last
+
+    def _is_cut(self, first: date) -> bool:
+        begun = self._store.info().first_reading
+        return begun is not None and day_of(begun, self._park.zone) < first
+
+    def _read(
+        self, grid: Grid, scope: Scope, entities: Sequence[str], quantities: Sequence[str]
+    ) -> Mapping[tuple[str, str], SlotSeries]:
+        slots = self._store.slots(
+            Period.SLOT,
+            grid.start,
+            grid.end,
+            scope=scope,
+            entities=list(dict.fromkeys(entities)),
+            quantities=quantities,
+        )
+        return on_grid(slots, grid.edges_us[:-1])
+
+    def _on_one_scale(
+        self, grid: Grid, arrays: Mapping[tuple[str, str], SlotSeries]
+    ) -> dict[tuple[str, str], SlotSeries]:
+        """Return the expectations as if each array had had its newest calibration all along.
+
+        The day from which an expectation is calibrated is neither a fault nor a recovery.
+        """
+        ids = [entity for entity, quantity in arrays if quantity == "expected_kwh"]
+        rows = self._store.slots(
+            Period.DAY, grid.start, grid.end, scope=Scope.ARRAY, entities=ids, quantities=("calibration_factor",)
+        )
+        days = on_grid(rows, grid.edges_us[grid.day_at[:-1]])
+        found = {}
+        for entity in ids:
+            factor = days.get((entity, "calibration_factor"))
+            known = np.nan_to_num(factor.value) if factor is not None else np.zeros(0)
+            if (known > 0).any():
+                scale = known[known > 0][-1] / np.where(known > 0, known, 1.0)
+                found[entity, "expected_kwh"] = arrays[entity, "expected_kwh"].times(scale[grid.day_numbers()])
+        return found
+
+    def _weather(self, grid: Grid) -> dict[str, dict[str, SlotSeries]]:
+        points = [p.id for p in self._park.by_role("weather")]
+        found: dict[str, dict[str, SlotSeries]] = {p: {} for p in points}
+        if points:
+            for (entity, quantity), series in self._read(grid, Scope.POINT, points, WEATHER).items():
+                found[entity][quantity] = series
+        return found
+
+    def _priced(self, finding: Finding) -> Finding:
+        """Put a price on what was lost: that of the grid import it would have replaced."""
+        money, currency = 0.0, ""
+        for day, kwh in finding.days.items():
+            tariff = valid_one(self._park.tariffs, day_bounds(day, self._park.zone)[0])
+            if tariff:
+                money, currency = money + kwh * tariff.import_per_kwh, tariff.currency
+        return replace(finding, lost_money=money if currency else None, currency=currency)
+
+    def _changes(self, found: Sequence[Finding], settled: datetime | None, now: datetime) -> list[Statement]:
+        """Return what is said anew: findings, and the withdrawal of those no longer held."""
+        keys = {f.key for f in found}
+        kept = [f for f in found if settled is None or f.start >= settled or self._is_open(f)]
+        gone = [
+            withdrawn(s, now)
+            for s in self._state.statements(Kind.FINDING)
+            if not s.body.get("withdrawn")
+            and (s.entity, s.subject, s.start) not in keys
+            and (settled is None or s.start >= settled)
+        ]
+        return [*gone, *(statement_of(f, now) for f in kept)]
+
+    def _is_open(self, finding: Finding) -> bool:
+        held = self._state.statements(Kind.FINDING, finding.start, entity=finding.entity)
+        return any((s.entity, s.subject, s.start) == finding.key and s.end >= FOREVER for s in held)
+
+
+def _groups(park: Park) -> Iterable[tuple[str, list[str]]]:
+    """Yield every PV point with the arrays behind it."""
+    for point in park.by_role("pv"):
+        ids = list(dict.fromkeys(a.id for a in park.arrays_of(point.id)))
+        if ids:
+            yield point.id, ids
+
+
+def _sight(
+    park: Park,
+    point: str,
+    ids: Sequence[str],
+    grid: Grid,
+    sky: Sky,
+    arrays: Mapping[tuple[str, str], SlotSeries],
+    points: Mapping[tuple[str, str], SlotSeries],
+    weather: Mapping[str, Mapping[str, SlotSeries]],
+) -> Sight | None:
+    generation = points.get((point, "generation_kwh"))
+    parts = [arrays.get((i, "expected_kwh")) for i in ids]
+    if generation is None or any(p is None for p in parts):
+        return None
+    expected = total([p for p in parts if p is not None], grid.size)
+    versions = park.arrays_of(point)
+    nothing = unknown(grid.size)
+    sun = [arrays.get((i, "irradiation_kwh_m2"), nothing).value for i in ids]
+    under = versions[0].weather or next(iter(weather), "")
+    return Sight(
+        entity=ids[0] if len(ids) == 1 else point,
+        point=point,
+        under=under,
+        zone=park.zone,
+        grid=grid,
+        sky=sky,
+        generation=generation.value,
+        expected=expected.value,
+        irradiation=np.nan_to_num(np.mean(sun, axis=0)),
+        measured=measured_in(generation, expected),
+        rungs=rung_masks(expected),
+        rating_kw=_rating(versions, grid),
+        free=np.ones(grid.size, dtype=bool),
+        power_kw=points.get((point, "active_power_kw"), nothing).value,
+        drawn=_whole(points.get((point, "import_kwh"), nothing)),
+        weather=weather.get(under, {}),
+        strings=_strings(versions),
+        allowed=_allowed(park, ids, arrays, grid),
+        per_reading=_per_reading(park, point),
+    )
+
+
+def _whole(series: SlotSeries) -> Floats:
+    """Return the values of slots that were measured as good as whole; NaN elsewhere."""
+    return np.where((series.coverage >= WHOLE) & (series.estimated <= 1.0 - WHOLE), series.value, np.nan)
+
+
+def _rating(versions: Sequence[Array], grid: Grid) -> Floats:
+    rating = np.zeros(grid.size)
+    for array in versions:
+        rating += np.where(pv.exists_at(array, grid), array.ac_kw, 0.0)
+    return rating
+
+
+def _allowed(park: Park, ids: Sequence[str], arrays: Mapping[tuple[str, str], SlotSeries], grid: Grid) -> Floats | None:
+    """Return what the arrays might deliver under the orders of their logs, kWh per slot; None without any order."""
+    versions = {i: [a for a in park.arrays if a.id == i] for i in ids}
+    if not any(a.curtailments for own in versions.values() for a in own):
+        return None
+    parts = [pv.curtailed(own, arrays[i, "expected_kwh"], grid).value for i, own in versions.items()]
+    allowed: Floats = np.sum(parts, axis=0)
+    return allowed
+
+
+def _per_reading(park: Park, point: str) -> int:
+    longest = max((d.interval_s for d in park.point(point).devices), default=0.0)
+    return max(1, -(-int(longest) // SLOT_S))
+
+
+def _strings(versions: Sequence[Array]) -> int | None:
+    counts = {a.id: a.strings for a in versions}
+    known = [c for c in counts.values() if c]
+    return sum(known) if len(known) == len(counts) else None

@@ -1,0 +1,85 @@
+"""The search for faults: the most specific cause first, and what it explains is taken from those after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from core.findings import Fault, Finding
+from core.quality import Event
+from models.faults import shading
+from models.faults.clock import time_shifts
+from models.faults.limits import clipping, curtailments, plateaus
+from models.faults.losing import losses, sun_days
+from models.faults.night import night_consumption
+from models.faults.outage import outages
+from models.faults.sight import Sight
+from models.faults.snow import snows
+from models.faults.soiling import soilings
+from models.faults.told import sensor_findings, stuck_findings, stuck_slots
+from models.faults.units import wrong_degrees, wrong_power
+from models.series import Bools, to_us
+
+Search = Callable[[Sight], list[Finding]]
+
+# In this order: each takes the slots of what it finds from all that follow.
+SEARCHES: tuple[Search, ...] = (clipping, curtailments, snows, outages, shading.shadings, soilings)
+
+
+def diagnose(sights: Sequence[Sight], events: Sequence[Event] = ()) -> list[Finding]:
+    """Return every finding of the arrays of one park; no loss is told twice.
+
+    Wrong units and clocks come first and are set right for what follows: behind them there may be another fault.
+    """
+    found: list[Finding] = []
+    left: list[Sight] = []
+    for sight in sights:
+        own, seen = _credible(sight, events)
+        found += own
+        for search in SEARCHES:
+            own = search(seen)
+            found += own
+            for finding in own:
+                seen = seen.without(slots_of(seen, finding))
+        left.append(seen)
+    days = [sun_days(s) for s in left]
+    for n, sight in enumerate(left):
+        beside = [days[k] for k, other in enumerate(left) if k != n and other.under == sight.under]
+        found += losses(sight, beside)
+    found += _of_weather(sights, events)
+    return sorted(found, key=lambda f: (f.start, f.entity, f.code))
+
+
+def _credible(sight: Sight, events: Sequence[Event]) -> tuple[list[Finding], Sight]:
+    """Return what is wrong with the meter itself, and the sight without that."""
+    found, seen = wrong_power(sight)
+    found += stuck_findings(seen, events)
+    seen = seen.without(stuck_slots(seen, events))
+    shifted, seen = time_shifts(seen)
+    return [*found, *shifted, *night_consumption(seen)], seen
+
+
+def _of_weather(sights: Sequence[Sight], events: Sequence[Event]) -> list[Finding]:
+    """Return what is wrong with the weather points, each once however many arrays it serves."""
+    found: list[Finding] = []
+    for under in dict.fromkeys(s.under for s in sights if s.under):
+        sight = next(s for s in sights if s.under == under)
+        units = wrong_degrees(sight, "temp_air_c")
+        found += [*units, *sensor_findings(sight, events, units)]
+    return found
+
+
+def slots_of(sight: Sight, finding: Finding) -> Bools:
+    """Return the slots a finding explains."""
+    if finding.code is Fault.SHADING:
+        return shading.slots_in(sight, finding)
+    starts = sight.grid.edges_us[:-1]
+    end = sight.grid.edges_us[-1] if finding.end is None else to_us(finding.end)
+    inside: Bools = (starts >= to_us(finding.start)) & (starts < end)
+    if finding.code is Fault.CURTAILMENT:
+        return inside & plateaus(sight)
+    if finding.code is Fault.CLIPPING:
+        full = 0.97 * sight.rating_kw / 4
+        return inside & (np.nan_to_num(sight.generation) >= full)
+    return inside & np.isin(sight.days, [sight.grid.days.index(d) for d in finding.days if d in sight.grid.days])

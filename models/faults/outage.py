@@ -1,0 +1,70 @@
+"""An array that delivers nothing by daylight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from core.findings import Fault, Finding
+from core.timebase import SLOT_HOURS
+from models.faults.pictures import slots_around
+from models.faults.sight import Z90, Sight
+from models.series import Bools
+
+DEAD = 0.01  # of the rating
+FEWEST = 2  # slots in a row, or readings where these are farther apart: half an hour
+
+
+def outages(sight: Sight) -> list[Finding]:
+    """Return every time the array gave less than 1 % of its rating while 5 % of it or more was due.
+
+    Nights lie between its slots and slots that are not measured neither begin nor end it.
+    """
+    return [_finding(sight, first, last, over) for first, last, over in stretches(sight)]
+
+
+def stretches(sight: Sight) -> Iterator[tuple[int, int, bool]]:
+    """Yield (first slot, slot after the last, whether it is over)."""
+    bright = np.flatnonzero(sight.bright & (np.arange(sight.grid.size) < sight.grid.closed))
+    dead = np.nan_to_num(sight.generation, nan=np.inf) < DEAD * sight.rating_kw * SLOT_HOURS
+    fewest = FEWEST * sight.per_reading
+    run: list[int] = []
+    for n in bright[sight.usable[bright]].tolist():
+        if dead[n]:
+            run.append(n)
+            continue
+        if len(run) >= fewest:
+            yield run[0], n, True
+        run = []
+    if len(run) >= fewest:
+        yield run[0], run[-1] + 1, False
+
+
+def within(sight: Sight, first: int, last: int) -> Bools:
+    """Return the slots of a stretch."""
+    number = np.arange(sight.grid.size)
+    inside: Bools = (number >= first) & (number < last)
+    return inside
+
+
+def _finding(sight: Sight, first: int, last: int, over: bool) -> Finding:
+    where = within(sight, first, last) & sight.usable
+    days = sight.by_day(sight.expected - sight.generation, where)
+    rung = sight.rung_of(where)
+    lost = sum(days.values())
+    spread = Z90 * sight.uncertainty(rung) * float(np.sum(sight.expected[where]))
+    hours = float(np.count_nonzero(where & sight.bright)) * SLOT_HOURS
+    return Finding(
+        entity=sight.entity,
+        code=Fault.OUTAGE,
+        start=sight.at(first),
+        end=sight.at(last) if over else None,
+        days=days,
+        low_kwh=lost - spread,
+        high_kwh=lost + spread,
+        # Half an hour may be a start-up that was late; hours of light and nothing at all are no doubt.
+        confidence=min(0.99, 0.8 + 0.05 * hours),
+        rung=rung,
+        picture=slots_around(sight, first, last, {"hours": hours, "share": 0.0}),
+    )

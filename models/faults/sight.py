@@ -1,0 +1,117 @@
+"""What the search for faults sees of one array: its slots, what of them is measured, and what is explained already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from core.quality import Reason
+from core.timebase import SLOT_HOURS
+from models.series import Bools, Floats, Grid, Ints, SlotSeries, bit, from_us, reason_text
+from models.sky import Sky
+
+WHOLE = 0.99  # only slots measured as good as whole are compared
+_RUNGS = tuple(r for r in Reason if r.value.startswith("rung_"))
+# Of the expectation, relative, k=1: how far it may be off for weeks on end, by where irradiance comes from.
+UNCERTAINTY = {"rung_poa": 0.03, "rung_ghi": 0.04}
+UNCERTAINTY_ELSE = 0.08
+Z90 = 1.6449
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One array, or the arrays behind one meter, on a grid of local days.
+
+    Per slot: `generation`, `expected` in kWh, `irradiation` in kWh/m² in the plane, `rating_kw` of the inverters.
+    `measured` is where generation and expectation both rest on measurement: filled slots and the clear-sky envelope
+    never feed a finding. `free` is what no more specific cause has explained yet.
+    """
+
+    entity: str
+    point: str
+    under: str  # the weather point it shares with other arrays
+    zone: ZoneInfo
+    grid: Grid
+    sky: Sky
+    generation: Floats
+    expected: Floats
+    irradiation: Floats
+    measured: Bools
+    rungs: Ints
+    rating_kw: Floats
+    free: Bools
+    power_kw: Floats  # as the meter showed it, import negative; NaN where it shows none
+    drawn: Floats  # kWh the meter counted as import
+    weather: Mapping[str, SlotSeries] = field(default_factory=dict)
+    strings: int | None = None
+    allowed: Floats | None = None  # kWh per slot under the orders in the log; None where there never was one
+    per_reading: int = 1  # slots from one reading of the meter to the next
+
+    @cached_property
+    def days(self) -> Ints:
+        """Number of the local day of every slot."""
+        return self.grid.day_numbers()
+
+    @property
+    def usable(self) -> Bools:
+        """Slots that may feed a finding."""
+        return self.measured & self.free
+
+    @property
+    def bright(self) -> Bools:
+        """Slots in which there is enough light that no inverter may stand still: 5 % of the rating."""
+        return np.nan_to_num(self.expected) > 0.05 * self.rating_kw * SLOT_HOURS
+
+    def rung_of(self, where: Bools) -> str:
+        """Name the source of irradiance that most of these slots rest on."""
+        masks, counts = np.unique(self.rungs[where & (self.rungs != 0)], return_counts=True)
+        return reason_text(int(masks[np.argmax(counts)])) if len(masks) else ""
+
+    def uncertainty(self, rung: str) -> float:
+        """Return the relative uncertainty, k=1, of an expectation on this rung."""
+        return next((u for name, u in UNCERTAINTY.items() if name in rung.split()), UNCERTAINTY_ELSE)
+
+    def doubted(self, quantity: str) -> Bools:
+        """Return the slots in which a sensor of the weather point is not believed."""
+        series = self.weather.get(quantity)
+        if series is None:
+            return np.ones(self.grid.size, dtype=bool)
+        where: Bools = (series.reasons & bit(Reason.SENSOR_FAULT)) != 0
+        return where
+
+    def without(self, where: Bools) -> Sight:
+        """Return the sight with these slots explained."""
+        return replace(self, free=self.free & ~where)
+
+    def at(self, slot: int) -> datetime:
+        """Return the first instant of a slot, or the end of the last one."""
+        return from_us(self.grid.edges_us[slot])
+
+    def by_day(self, values: Floats, where: Bools) -> dict[date, float]:
+        """Return the sum over the chosen slots of every local day that has any."""
+        numbers = self.days[where]
+        sums = np.bincount(numbers, weights=values[where], minlength=len(self.grid.days))
+        return {self.grid.days[n]: float(sums[n]) for n in np.unique(numbers)}
+
+    def sums(self, values: Floats, where: Bools) -> Floats:
+        """Return the sum over the chosen slots per local day, zero where there are none."""
+        return np.bincount(self.days[where], weights=values[where], minlength=len(self.grid.days)).astype(float)
+
+
+def rung_masks(expected: SlotSeries) -> Ints:
+    """Return for every slot the bits that say where its irradiance came from."""
+    every = 0
+    for reason in _RUNGS:
+        every |= bit(reason)
+    return expected.reasons & every
+
+
+def measured_in(generation: SlotSeries, expected: SlotSeries) -> Bools:
+    """Say in which slots both are measured."""
+    whole = generation.known & (generation.coverage >= WHOLE) & (generation.estimated <= 1.0 - WHOLE)
+    return whole & expected.known & (expected.estimated <= 0)
