@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from datetime import date, timedelta
 
+from core.findings import FAULT_WORDS, Fault
 from core.park import Park
 from core.text import MINUS, MISSING, MONTHS_EN, Language, Text, day_name
 from core.why import Cause, Gap, Note, Part, Why
@@ -36,14 +37,6 @@ CAUSES: dict[Cause, Text] = {
 BETTER: dict[Cause, Text] = {
     Cause.ABOVE_BASELINE: Text(zh="{name}用电低于基线", en="{name} below its baseline"),
     Cause.LOAD_NOT_SPLIT: Text(zh="{name}用电低于计划（无基线）", en="{name} below plan (no baseline)"),
-}
-FINDINGS: dict[str, Text] = {
-    "string_loss": Text(zh="组串失效", en="lost strings"),
-    "outage": Text(zh="停机", en="outage"),
-    "underperformance": Text(zh="发电偏低", en="underperformance"),
-    "shading": Text(zh="遮挡", en="shading"),
-    "soiling": Text(zh="积灰", en="soiling"),
-    "snow": Text(zh="积雪", en="snow"),
 }
 UNEXPLAINED = Text(zh="原因不明", en="unexplained")
 OTHERS = Text(zh="其他原因", en="other causes")
@@ -91,8 +84,12 @@ WITHHELD = Text(
 def part_name(part: Part, park: Park, language: Language) -> str:
     """Name one part."""
     words = BETTER.get(part.cause, CAUSES[part.cause]) if part.kwh > 0 else CAUSES[part.cause]
-    what = FINDINGS.get(part.subject, Text(zh=part.subject, en=part.subject.replace("_", " "))).say(language)
+    what = _what(part.subject).say(language)
     return words.say(language).format(name=_names(park, language).get(part.entity, part.entity), what=what)
+
+
+def _what(code: str) -> Text:
+    return FAULT_WORDS[Fault(code)] if code in set(Fault) else Text(zh=code, en=code.replace("_", " "))
 
 
 def sentence(why: Why, park: Park, language: Language) -> str:

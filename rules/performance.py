@@ -14,7 +14,7 @@ from core.decline import DIM_SHARE, Judgement, SunDay, begins, bright, goes_on, 
 from core.park import Array, Park, Share, valid_one
 from core.quality import Reason
 from core.quantities import Scope
-from core.rungs import IRRADIANCE_UNCERTAINTY, ON_SITE
+from core.rungs import ESTIMATED, IRRADIANCE_UNCERTAINTY, ON_SITE
 from core.store import AlertRecord
 from core.timebase import day_bounds, day_of
 from core.verdict import MIN_COVERAGE
@@ -23,8 +23,8 @@ from rules.lifecycle import MISSING, Observation
 from rules.watch import Watch, days_back, text_number
 
 # On these an index means something within a few percent. Arrays beside it are blind to the sky, which is common to all.
-_RUNGS = ON_SITE | {Reason.RUNG_PEERS.value}
-_COARSE = frozenset(IRRADIANCE_UNCERTAINTY) - _RUNGS
+_MEASURED = ON_SITE | {Reason.RUNG_PEERS.value}
+_SERVICE = frozenset({Reason.RUNG_SERVICE.value})
 
 
 class Performance(Watch):
@@ -36,6 +36,9 @@ class Performance(Watch):
     """
 
     kind: Literal["performance"]
+    irradiance: Literal["measured", "service"] = Field(
+        "measured", description="days that are judged: those measured on site, or those a weather service had a part in"
+    )
     low: float = Field(0.90, gt=0.0, description="index below which an array is faulty whatever its past")
     clear: float = Field(0.95, gt=0.0, description="index above which it is well again")
     outage: float = Field(0.50, ge=0.0, description="one day below this is enough")
@@ -107,14 +110,27 @@ class Performance(Watch):
         same = [d for d in days if (d.rung, d.peak_kwp) == (days[-1].rung, days[-1].peak_kwp)]
         return [d.at(same[-1].factor) for d in same]
 
+    @property
+    def _rungs(self) -> frozenset[str]:
+        return _MEASURED if self.irradiance == "measured" else _SERVICE
+
+    def _is_known(self, index: DayValue) -> bool:
+        """Say whether a day is measured well enough, on the source of irradiance this rule is for."""
+        rungs = index.reasons & frozenset(IRRADIANCE_UNCERTAINTY)
+        if self.irradiance == "measured":
+            fit = rungs <= _MEASURED
+        else:
+            fit = rungs >= _SERVICE and rungs.isdisjoint(ESTIMATED)
+        return fit and math.isfinite(index.value) and index.coverage >= self.min_coverage
+
     def _sun_day(self, facts: Facts, entity: str, day: date) -> SunDay | None:
         index = facts.days.at(Scope.ARRAY, entity, "energy_performance_index", day)
         sun = facts.days.at(Scope.ARRAY, entity, "irradiation_kwh_m2", day)
-        fit = _is_measured(index, self.min_coverage) and Reason.PARTIAL not in index.reasons
+        fit = self._is_known(index) and Reason.PARTIAL not in index.reasons
         if not fit or not sun.value > DIM_SHARE * self.min_irradiation:
             return None
         peak_kwp = _peak_kwp(facts.park, entity, day)
-        return SunDay(day, index.value, sun.value, index.reasons & _RUNGS, _factor(facts, entity, day), peak_kwp)
+        return SunDay(day, index.value, sun.value, index.reasons & self._rungs, _factor(facts, entity, day), peak_kwp)
 
     def _fresh(self, days: Sequence[SunDay], facts: Facts, entity: str) -> Judgement | None:
         last = bright(self, days)[-1].day
@@ -136,7 +152,7 @@ class Performance(Watch):
             )
             should_today_kwh = judged.reference * expected.value * factor / _factor(facts, entity, day)
             lost_today_kwh = should_today_kwh - made.value
-            if not (_is_measured(index, self.min_coverage) and math.isfinite(lost_today_kwh)):
+            if not (self._is_known(index) and math.isfinite(lost_today_kwh)):
                 continue
             should_kwh += should_today_kwh
             lost_kwh += lost_today_kwh
@@ -181,8 +197,3 @@ def _peers(park: Park, entity: str, day: date) -> list[str]:
     arrays: dict[str, Array] = {a.id: a for a in park.arrays if a.valid_at(noon)}
     weather = arrays[entity].weather if entity in arrays else None
     return [a.id for a in arrays.values() if a.id != entity and a.weather == weather]
-
-
-def _is_measured(index: DayValue, min_coverage: float) -> bool:
-    known = math.isfinite(index.value) and index.coverage >= min_coverage
-    return known and _COARSE.isdisjoint(index.reasons)

@@ -19,6 +19,7 @@ FLAT = 0.01  # of the plateau: how much it may waver
 ABOVE = 1.08  # expected over the plateau in every slot
 LIVELY = 0.10  # how much the expectation moves meanwhile: what stands still under a still sun says nothing
 LOWEST = 0.05  # of the rating
+OBEYED = 0.5  # of what an order allows: an array that gives less is held down by something else
 APART_DAYS = 2  # between plateaus of one order
 
 
@@ -77,6 +78,7 @@ def plateaus(sight: Sight) -> Bools:
 def _ordered(sight: Sight, allowed: Floats) -> Bools:
     """Return the slots in which an order in the array's log held its output down."""
     held: Bools = sight.usable & (allowed * ABOVE < sight.expected) & (sight.generation < sight.expected)
+    held &= sight.generation >= OBEYED * allowed
     return held
 
 

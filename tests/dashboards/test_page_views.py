@@ -283,6 +283,9 @@ def test_why_draws_the_waterfall_under_its_sentence(visit, language: str, width:
     expect(bars).to_have_count(6)
     assert (
         bars.nth(2).text_content()
-        == {"zh": "1 号车棚组串失效 −4,196 kWh", "en": "lost strings at Car park 1 −4,196 kWh"}[language]
+        == {
+            "zh": "1 号车棚组串或部分设备失效 −4,196 kWh",
+            "en": "strings or inverters lost at Car park 1 −4,196 kWh",
+        }[language]
     )
     assert _overflow(page) == 0

@@ -6,18 +6,23 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from core.park import Park
+from core.findings import Fault, statement_of
+from core.frames import slots_frame
+from core.park import Array, Park
+from core.quantities import Period
 from core.statements import Statement
 from core.text import Language
-from core.timebase import day_bounds
+from core.timebase import day_bounds, slot_index
 from core.why import Cause, Gap, Note, Why
 from core.why_words import CAUSES, GAPS, NOTES, sentence
+from models.diagnosis import Diagnosis
 from models.why import why
 from store.embedded import EmbeddedStore
 from store.state import SqliteState
-from tests.why_park import baseline, finding, make_park, opened, plan, predict, write
+from tests.why_park import SAID, baseline, finding, make_park, opened, plan, predict, write
 
 DAY = date(2026, 6, 10)
 ROLES = {"grid": "grid", "pv": "pv", "hall": "load", "kiosk": "load", "mast": "weather"}
@@ -223,3 +228,53 @@ def test_every_cause_has_words() -> None:
     assert set(CAUSES) == set(Cause)
     assert set(GAPS) == set(Gap)
     assert set(NOTES) == set(Note)
+
+
+def test_an_order_in_the_log_is_counted_once_however_many_know_of_it(tmp_path: Path) -> None:
+    # 50 kWh expected of the east, evenly; from noon to midnight 1 kW is allowed. The log says so, and the search
+    # for faults, which reads the log, makes a finding of it.
+    park = make_park(ROLES, {"east": "pv"})
+    noon, midnight = (day_bounds(DAY, park.zone)[0] + timedelta(hours=h) for h in (12, 24))
+    order = {"valid_from": noon, "valid_to": midnight, "limit_kw": 1.0}
+    (east,) = park.arrays
+    limited = park.model_copy(update={"arrays": (Array(**{**east.model_dump(), "curtailments": (order,)}),)})
+    kept = Kept(tmp_path, limited)
+    made = 25.0 + 12.0
+    plain = {k: v for k, v in SERIES.items() if k[1] not in {"west", "pv"}}
+    kept.write([DAY], kwh={**plain, ("park", "test", "net_balance_kwh"): made - 81.0})
+    held(kept, DAY, 25.0 / 48, 12.0 / 48)
+    kept.say(plan(park, DAY, {"east": 50.0}, LOADS), baseline("hall", 50.0, 0.4), baseline("kiosk", 20.0))
+    found = Diagnosis(limited, kept.store, kept.state).findings(DAY, DAY)
+    assert [(f.code, f.entity, round(f.lost_kwh, 3)) for f in found] == [(Fault.CURTAILMENT, "east", 13.0)]
+    kept.say(*(statement_of(f, SAID) for f in found))
+    why = kept.why(DAY)
+    assert {k: v for k, v in told(why).items() if k[0] in {"weather", "finding", "curtailment"}} == {
+        ("curtailment", ""): -13.0
+    }
+    assert why.unexplained_kwh == 0.0
+    closed(kept.store, kept.state)
+
+
+def test_an_outage_is_no_curtailment_though_an_order_held(tmp_path: Path) -> None:
+    park = make_park(ROLES, {"east": "pv"})
+    (east,) = park.arrays
+    noon, midnight = (day_bounds(DAY, park.zone)[0] + timedelta(hours=h) for h in (12, 24))
+    order = {"valid_from": noon, "valid_to": midnight, "limit_kw": 10.0}
+    limited = park.model_copy(update={"arrays": (Array(**{**east.model_dump(), "curtailments": (order,)}),)})
+    kept = Kept(tmp_path, limited)
+    plain = {k: v for k, v in SERIES.items() if k[1] not in {"west", "pv"}}
+    kept.write([DAY], kwh={**plain, ("array", "east", "expected_kwh"): 480.0})
+    held(kept, DAY, 5.0, 0.0)
+    found = Diagnosis(limited, kept.store, kept.state).findings(DAY, DAY)
+    assert [(f.code, round(f.lost_kwh, 3)) for f in found] == [(Fault.OUTAGE, 240.0)]
+    closed(kept.store, kept.state)
+
+
+def held(kept: Kept, day: date, before: float, after: float) -> None:
+    """Store generation of the PV meter: kWh per slot before and after noon."""
+    starts = slot_index(*day_bounds(day, kept.park.zone))
+    values = [before] * 48 + [after] * 48
+    named = {"scope": "point", "entity": "pv", "quantity": "generation_kwh", "coverage": 1.0, "estimated": 0.0}
+    slots = pd.DataFrame({"start": starts, "value": values, **named, "reasons": ""})
+    kept.store.write_slots(Period.SLOT, slots_frame(slots))
+    kept.store.write_slots(Period.DAY, slots_frame(slots[:1].assign(value=sum(values))))
