@@ -117,10 +117,8 @@ class Performance(Watch):
     def _is_known(self, index: DayValue) -> bool:
         """Say whether a day is measured well enough, on the source of irradiance this rule is for."""
         rungs = index.reasons & frozenset(IRRADIANCE_UNCERTAINTY)
-        if self.irradiance == "measured":
-            fit = rungs <= _MEASURED
-        else:
-            fit = rungs >= _SERVICE and rungs.isdisjoint(ESTIMATED)
+        measured = self.irradiance == "measured"
+        fit = rungs <= _MEASURED if measured else rungs >= _SERVICE and rungs.isdisjoint(ESTIMATED)
         return fit and math.isfinite(index.value) and index.coverage >= self.min_coverage
 
     def _sun_day(self, facts: Facts, entity: str, day: date) -> SunDay | None:

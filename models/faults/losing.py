@@ -36,7 +36,7 @@ MEDIAN_LOSS = 1.2533  # standard error of a median over that of a mean
 
 @dataclass(frozen=True)
 class Limits:
-    """Defaults of `rules/library/pv_below_expectation.yaml`; wider where the sun is known less well."""
+    """Defaults of `rules/library/pv_below_expectation.yaml`; FROM_AFAR those of `pv_below_weather_service.yaml`."""
 
     low: float = 0.90
     clear: float = 0.95

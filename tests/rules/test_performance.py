@@ -182,3 +182,29 @@ def test_arrays_beside_it_are_enough_to_judge_by_and_a_weather_service_is_not(wo
         world.store.array("car-park", day, index, reasons="rung_service")
     world.walk(days(10), RULE)
     assert {record.entity for record in world.history(RULE)} == {"roof-a"}
+
+
+SERVICE = "pv_below_weather_service"
+
+
+def test_a_weather_service_needs_seven_days_and_a_fifth(world) -> None:
+    usual = [1.0, 1.1, 0.85, 0.95, 1.05, 0.9, 1.15, 0.82, 1.0, 1.3]
+    indexes = [*usual, *[0.72, 0.7, 0.75, 0.78, 0.71, 0.79, 0.7], *[1.0, 0.95, 1.02, 0.97, 0.98, 1.1, 0.99]]
+    for day, index in zip(days(24), indexes, strict=True):
+        world.store.array("roof-a", day, index, reasons="rung_service")
+    assert world.walk(days(24), SERVICE) == ["-"] * 13 + ["firing"] * 10 + ["resolved"]
+    assert world.history(RULE) == []
+
+
+def test_a_dead_array_under_a_weather_service_is_told_the_next_morning(world) -> None:
+    for day, index in zip(days(8), [1.0] * 7 + [0.05], strict=True):
+        world.store.array("roof-a", day, index, reasons="rung_service")
+    assert world.walk(days(8), SERVICE) == ["-"] * 7 + ["firing"]
+
+
+@pytest.mark.parametrize("reasons", ["rung_poa", "rung_peers", "rung_clear_sky rung_service", "rung_clear_sky"])
+def test_the_rule_for_a_weather_service_judges_no_other_days(world, reasons: str) -> None:
+    for day in days(10):
+        world.store.array("roof-a", day, 0.6, reasons=reasons)
+    world.walk(days(10), SERVICE)
+    assert world.history(SERVICE) == []

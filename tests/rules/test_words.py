@@ -54,6 +54,14 @@ PARAMS: dict[str, dict[str, float | str]] = {
         "currency": "CNY",
         "days": 3.0,
     },
+    "pv_below_weather_service": {
+        "since_day": "2026-11-13",
+        "index": 0.74,
+        "reference_index": 1.0,
+        "shortfall_share": 0.26,
+        "lost_kwh": 1240.3,
+        "days": 7.0,
+    },
     "pv_below_clear_sky": {"since_day": "2026-11-13", "index": 0.71, "days": 14.0},
     "meter_silent": {"since_at": "2026-11-13T02:05:00+00:00", "silent_minutes": 200.0, "device": "inv-a"},
     "park_silent": {"since_at": "2026-11-13T02:05:00+00:00", "silent_minutes": 45.2},
@@ -88,6 +96,10 @@ TITLES = {
     "pv_below_expectation": (
         "车棚：发电低于应发 11 %，自 11 月 13 日起，少发约 240 kWh（约 173 元）",
         "Car park: 11 % below what it should yield since 13 November, about 240 kWh lost (about CNY 173)",
+    ),
+    "pv_below_weather_service": (
+        "车棚：发电低于气象服务辐照所应有 26 %，自 11 月 13 日起，少发约 1,240 kWh",
+        "Car park: 26 % below what the weather service's sun should yield since 13 November, about 1,240 kWh lost",
     ),
     "pv_below_clear_sky": (
         "车棚：14 天里最好的一天也只有晴空发电量的 0.71",
@@ -125,6 +137,7 @@ TITLES = {
 }
 ENTITIES = {
     "pv_below_expectation": "car-park",
+    "pv_below_weather_service": "car-park",
     "pv_below_clear_sky": "car-park",
     "meter_silent": "pv-a",
     "meter_replaced": "hall-a",
