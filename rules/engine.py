@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from core.findings import findings_of
 from core.park import Park
+from core.statements import Kind
 from core.store import AlertRecord, State, Store
 from core.timebase import day_of
 from rules.facts import (
@@ -30,6 +32,7 @@ from rules.rule import Rule
 _JUDGED_DAY = "rules:judged_day"
 _LISTENING = "rules:listening"
 _MAX_DAYS_BEHIND = 62
+_HELD = timedelta(days=1)  # findings of what ended earlier are of no interest
 _OWN_PAUSE = timedelta(minutes=30)  # not evaluated for longer: silence may have been our own
 
 
@@ -38,7 +41,7 @@ class RuleEngine:
 
     def __init__(self, park: Park, store: Store, state: State) -> None:
         self._park, self._store, self._state = park, store, state
-        self._rules = load_rules(park)
+        self._rules = sorted(load_rules(park), key=lambda r: r.watch.after_others)
 
     def evaluate(self, now: datetime) -> list[AlertRecord]:
         """Judge days closed since the last evaluation and the present; return alerts open now or ended just now.
@@ -87,7 +90,9 @@ class RuleEngine:
             for entity in rule.watch.entities(self._park, now):
                 fingerprint = rule.terms(entity).fingerprint
                 planned.add(fingerprint)
-                found += _walked(rule, entity, facts, known.get(fingerprint), at)
+                own = _walked(rule, entity, facts, known.get(fingerprint), at)
+                facts.tell(own)
+                found += own
         return found, planned
 
     def _due(self, last_day: date, now: datetime) -> list[Moment]:
@@ -121,6 +126,7 @@ class RuleEngine:
             days=day_table(self._park, self._store, first - lookback, last, quantities),
             heard=listening.heard if listening else heard_devices(self._store),
             events=events,
+            findings=by_entity(findings_of(self._state.statements(Kind.FINDING, end - _HELD, end))),
             silences=silences(events),
             listening_since=listening.since if listening else LONG_AGO,
             watching_since=listening.watching_since if listening else None,

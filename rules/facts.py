@@ -6,21 +6,23 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from core.findings import Finding
 from core.frames import instant
 from core.park import DeviceAssignment, Park, Point
 from core.quality import Event, Reason
 from core.quantities import Period, Scope
-from core.store import Store
+from core.store import AlertRecord, Store
 from core.timebase import day_bounds, day_of
 
 GRACE = timedelta(minutes=30)  # how long after local midnight late readings of the closed day are waited for
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 Span: TypeAlias = tuple[datetime, datetime]
+OfEntity = TypeVar("OfEntity", Event, Finding)
 _SILENT_EVENTS = (Reason.GAP.value, Reason.MISSING.value)
 
 
@@ -68,12 +70,24 @@ class Facts:
     days: DayTable
     heard: Mapping[str, datetime] = field(default_factory=dict)  # device -> its newest reading
     events: Mapping[str, Sequence[Event]] = field(default_factory=dict)  # by entity
+    findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)  # by entity, as held now
     silences: Mapping[str, Sequence[Span]] = field(default_factory=dict)  # point -> when it sent nothing
     listening_since: datetime = LONG_AGO  # before it, silence may have been our own
     watching_since: datetime | None = None  # first evaluation ever: a device never heard is silent since then
     silent: dict[tuple[float, float, datetime], Silent] = field(
         default_factory=dict, compare=False
     )  # found out already
+    told: dict[str, list[AlertRecord]] = field(default_factory=dict, compare=False)  # by fingerprint, so far
+
+    def tell(self, alerts: Iterable[AlertRecord]) -> None:
+        """Take down what a rule tells, for the rules that come after it."""
+        for alert in alerts:
+            self.told.setdefault(alert.fingerprint, []).append(alert)
+
+    def is_told(self, fingerprint: str, at: datetime) -> bool:
+        """Say whether an alert was firing at an instant, as far as it was judged yet."""
+        fired = ((a.fired_at, a.resolved_at) for a in self.told.get(fingerprint, ()))
+        return any(start is not None and start <= at and (end is None or end > at) for start, end in fired)
 
 
 @dataclass(frozen=True)
@@ -117,11 +131,11 @@ def heard_devices(store: Store) -> dict[str, datetime]:
     return {str(device): instant(time) for device, time in latest.groupby("device")["time"].max().items()}
 
 
-def by_entity(events: Iterable[Event]) -> dict[str, list[Event]]:
-    """Return events by the entity they happened to."""
-    found: dict[str, list[Event]] = {}
-    for event in events:
-        found.setdefault(event.entity, []).append(event)
+def by_entity(happened: Iterable[OfEntity]) -> dict[str, list[OfEntity]]:
+    """Return events or findings by the entity they speak of."""
+    found: dict[str, list[OfEntity]] = {}
+    for each in happened:
+        found.setdefault(each.entity, []).append(each)
     return found
 
 

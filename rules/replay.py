@@ -20,7 +20,9 @@ def replayed(rules: Iterable[Rule], facts: Facts, start: datetime, end: datetime
     for rule in rules:
         entities = [*rule.watch.entities(facts.park, start), *rule.watch.entities(facts.park, end)]
         for entity in dict.fromkeys(entities):
-            found += _life(rule, entity, facts, rule.watch.replay_instants(entity, facts, start, end))
+            own = _life(rule, entity, facts, rule.watch.replay_instants(entity, facts, start, end))
+            facts.tell(own)
+            found += own
     return found
 
 

@@ -13,6 +13,7 @@ from core.text import Text
 from rules.deficit import Deficit
 from rules.envelope import Envelope
 from rules.foreseen import MonthForeseen
+from rules.found import Found
 from rules.happening import Happening
 from rules.lifecycle import OnMissing, Terms
 from rules.performance import Performance
@@ -37,7 +38,7 @@ def _as_duration(value: Any) -> Any:  # Any: pydantic hands over whatever stood 
 
 Duration = Annotated[timedelta, BeforeValidator(_as_duration)]
 AnyWatch = Annotated[
-    Deficit | TargetTier | MonthForeseen | Performance | Envelope | Silence | Happening | Threshold,
+    Deficit | TargetTier | MonthForeseen | Performance | Envelope | Silence | Happening | Found | Threshold,
     Field(discriminator="kind"),
 ]
 

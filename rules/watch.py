@@ -29,6 +29,11 @@ class Watch(BaseModel, ABC):
         return "day"
 
     @property
+    def after_others(self) -> bool:
+        """Say whether it looks at what other rules tell, so that these come first."""
+        return False
+
+    @property
     def lookback_days(self) -> int:
         """How many days before the judged one are looked at."""
         return 1

@@ -1,7 +1,7 @@
 """Alerts in words, made late: from a rule's text and the alert's parameters, for one language.
 
 How a parameter is written follows from the end of its name: `_kwh` energy, `_ratio` and `_share` percent, `_index` two
-decimals, `_day` and `_at` dates and times of the park, `_minutes` a duration, `_money` an amount in `currency`.
+decimals, `_fault` what was found and `_remedy` what to do about it, `_day` and `_at` dates and times of the park, `_minutes` a duration, `_money` an amount in `currency`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from core.findings import ADVICE, FAULT_WORDS, Fault
 from core.park import Park
 from core.quantities import quantity
 from core.store import AlertRecord
@@ -24,6 +25,7 @@ from rules.rule import Rule
 from rules.threshold import Threshold
 
 _CURRENCY = {"CNY": Text(zh="{amount} 元", en="CNY {amount}")}
+_OF_FAULT = {"fault": FAULT_WORDS, "remedy": ADVICE}
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _WHOLE_FROM = 100  # amounts of money from here on are written without decimals
@@ -110,6 +112,8 @@ def _text(key: str, value: str, zone: ZoneInfo, language: Language) -> str:
         return f"{_day(local.date(), language)}{separator}{local:%H:%M}"
     if end == "month":
         return month_name(int(value.split("-")[1]), language)
+    if end in _OF_FAULT:
+        return _OF_FAULT[end][Fault(value)].say(language)
     return TIER_WORDS[Tier(value)].say(language) if end == "tier" else value
 
 

@@ -18,6 +18,7 @@ from core.handling import Act, Silence
 from core.park import Park
 from core.park_file import parse_park
 from core.quality import Event
+from core.statements import Kind, Statement
 from core.store import AlertRecord
 from core.timebase import day_bounds
 
@@ -105,6 +106,7 @@ class Memory:
         self.happened: list[Event] = []
         self.done: list[Act] = []
         self.quiet: list[Silence] = []
+        self.said: list[Statement] = []
         self.saves = 0
 
     def save_alerts(self, alerts: Sequence[AlertRecord]) -> None:
@@ -138,6 +140,9 @@ class Memory:
 
     def silences(self, since: datetime | None = None) -> list[Silence]:
         return [s for s in self.quiet if since is None or s.end > since]
+
+    def statements(self, kind: Kind, start: datetime, end: datetime) -> list[Statement]:
+        return [s for s in self.said if s.kind is kind and s.start < end and s.end > start]
 
     def events(self, start: datetime, end: datetime) -> list[Event]:
         return [e for e in self.happened if e.start < end and e.end >= start]

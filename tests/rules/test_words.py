@@ -62,6 +62,29 @@ PARAMS: dict[str, dict[str, float | str]] = {
         "lost_kwh": 1240.3,
         "days": 7.0,
     },
+    "pv_outage": {
+        "code_fault": "outage",
+        "code_remedy": "outage",
+        "since_day": "2026-11-13",
+        "what": "",
+        "lost_kwh": 240.3,
+        "lost_money": 173.0,
+        "currency": "CNY",
+    },
+    "pv_shadow_or_dirt": {
+        "code_fault": "shading",
+        "code_remedy": "shading",
+        "since_day": "2026-11-13",
+        "what": "",
+        "lost_kwh": 2240.3,
+    },
+    "readings_wrong": {
+        "code_fault": "units",
+        "code_remedy": "units",
+        "since_day": "2026-11-13",
+        "what": "temp_air_c: °F",
+        "lost_kwh": "",
+    },
     "pv_below_clear_sky": {"since_day": "2026-11-13", "index": 0.71, "days": 14.0},
     "meter_silent": {"since_at": "2026-11-13T02:05:00+00:00", "silent_minutes": 200.0, "device": "inv-a"},
     "park_silent": {"since_at": "2026-11-13T02:05:00+00:00", "silent_minutes": 45.2},
@@ -101,6 +124,18 @@ TITLES = {
         "车棚：发电低于气象服务辐照所应有 26 %，自 11 月 13 日起，少发约 1,240 kWh",
         "Car park: 26 % below what the weather service's sun should yield since 13 November, about 1,240 kWh lost",
     ),
+    "pv_outage": (
+        "车棚：停机，自 11 月 13 日起，少发约 240 kWh（约 173 元）",
+        "Car park: outage since 13 November, about 240 kWh lost (about CNY 173)",
+    ),
+    "pv_shadow_or_dirt": (
+        "车棚：遮挡，自 11 月 13 日起，少发约 2,240 kWh",
+        "Car park: shading since 13 November, about 2,240 kWh lost",
+    ),
+    "readings_wrong": (
+        "气象站：单位错误（temp_air_c: °F），自 11 月 13 日起",
+        "Weather station: wrong unit (temp_air_c: °F) since 13 November",
+    ),
     "pv_below_clear_sky": (
         "车棚：14 天里最好的一天也只有晴空发电量的 0.71",
         "Car park: even the best of 14 days reached only 0.71 of clear-sky energy",
@@ -138,6 +173,9 @@ TITLES = {
 ENTITIES = {
     "pv_below_expectation": "car-park",
     "pv_below_weather_service": "car-park",
+    "pv_outage": "car-park",
+    "pv_shadow_or_dirt": "car-park",
+    "readings_wrong": "weather",
     "pv_below_clear_sky": "car-park",
     "meter_silent": "pv-a",
     "meter_replaced": "hall-a",
