@@ -71,6 +71,7 @@ DEMO_HAS_NONE = {
     "telegrams": NO_COLLECTOR,
     "collector-over-time": NO_COLLECTOR,
     "quarantine-over-time": NO_COLLECTOR,
+    "array-dc-yield": "its inverters send no DC power",
     "lateness": "its history was imported: a file says nothing of when a reading came",
 }
 COLUMNS = f"{'dashboard':14}{'panel':24}{'quantity':28}{'rows':>7}  agrees with the store"
