@@ -208,13 +208,13 @@ def _risk(
     spread = float(np.sqrt(np.average((values[drawn_from] - mean) ** 2, weights=weights[drawn_from]))) / mean
     size = float(weights.sum()) ** 2 / float(np.sum(weights**2))
     own = spread / np.sqrt(max(size / BLOCKS_DAYS, 1.0))
-    walk, months = _walk(level, most)
-    lag = np.minimum(ahead, RISK_DAYS) + _lag_days(weights)
+    pace, months = walk(level, most)
+    lag = np.minimum(ahead, RISK_DAYS) + lag_days(weights)
     one, other = rng.normal(size=(PATHS, 1)), rng.standard_t(months, size=(PATHS, 1))
-    return np.clip(np.exp(own * one + walk * np.sqrt(lag / RISK_DAYS)[None, :] * other), *RATIO_BOUNDS)
+    return np.asarray(np.clip(np.exp(own * one + pace * np.sqrt(lag / RISK_DAYS)[None, :] * other), *RATIO_BOUNDS))
 
 
-def _walk(level: Floats, most: float) -> tuple[float, int]:
+def walk(level: Floats, most: float) -> tuple[float, int]:
     """Return by how much a level moves in a month, as a standard deviation, and from how many months that is known.
 
     By the means of the park's own months, each against the one before; what days that vary about one level would make
@@ -235,7 +235,7 @@ def _walk(level: Floats, most: float) -> tuple[float, int]:
     return float(np.sqrt((own * len(moved) + most**2 * RISK_MONTHS) / known)), known
 
 
-def _lag_days(weights: Floats) -> float:
+def lag_days(weights: Floats) -> float:
     """Return how long a random walk would take to be as far from its weighted past mean as it is today, in days."""
     older = np.cumsum(weights) / weights.sum()
     return float(np.sum(older[:-1] ** 2))
