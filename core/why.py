@@ -15,6 +15,7 @@ class Cause(StrEnum):
     """What a part of the difference comes from. The order is that of the waterfall."""
 
     WEATHER = "weather"  # irradiance and temperature at the arrays, against normal weather
+    PLAN_SCALE = "plan_scale"  # the plan's PV model before it was calibrated, against the factor known by now
     FINDING = "finding"  # a fault of an array; `subject` is the finding's code
     CURTAILMENT = "curtailment"
     PV_NOT_SPLIT = "pv_not_split"  # generation against its plan where nobody measured the sky

@@ -18,6 +18,7 @@ FINE_BELOW = 100.0  # kWh; differences below it are written with a decimal
 # What a part is called; {name} is the array, building or meter.
 CAUSES: dict[Cause, Text] = {
     Cause.WEATHER: Text(zh="光伏天气", en="weather at the PV"),
+    Cause.PLAN_SCALE: Text(zh="计划的光伏模型（制定时尚未校准）", en="the plan's PV model (not yet calibrated)"),
     Cause.FINDING: Text(zh="{name}{what}", en="{what} at {name}"),
     Cause.CURTAILMENT: Text(zh="限电", en="curtailment"),
     Cause.PV_NOT_SPLIT: Text(

@@ -36,7 +36,7 @@ _PARK = (
     "self_consumed_kwh",
     "expected_kwh",
 )
-_ARRAY = ("expected_kwh", "irradiation_kwh_m2", "generation_kwh")
+_ARRAY = ("expected_kwh", "irradiation_kwh_m2", "generation_kwh", "calibration_factor")
 _POINT = ("load_kwh", "generation_kwh", "temp_air_c")
 
 

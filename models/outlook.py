@@ -31,9 +31,11 @@ NEIGHBOUR = 0.2  # clearness: how near a past day's eve has to be to yesterday t
 FAR = 0.2  # how often one unlike it is drawn
 NEIGHBOURS = 4  # days on either side that are like it in how much PV there was for the consumption
 RATIO_BOUNDS = (0.3, 3.0)  # a day's consumption against its baseline
-SEASON_RISK = 0.10  # standard error of another month's clearness where only the last weeks are known
-LOAD_RISK = 0.05  # the same of consumption
-RISK_DAYS = 30.0  # so far ahead these are reached, growing as a random walk does
+SEASON_RISK = 0.10  # by how much a level of PV moves in a month where nothing else is known, standard deviation
+LOAD_RISK = 0.05  # the same of consumption over its course
+RISK_MONTHS = 4  # months of the park's own count as much as these two
+RISK_DAYS = 30  # in so many days they are reached, growing as a random walk does; no further
+WALK_SHARE = 2 / 3  # variance of neighbouring months' means over a month's of the random walk they are means of
 HALF_LIFE_DAYS = 30.0  # the last weeks count for less the older they are: seasons move, faults come and go
 PERFORMANCE_DAYS = 14  # what the park gives of its expectation is taken from as many days
 FORECAST_ERROR = 0.12  # of clearness, standard deviation for the day itself, until the service's own errors are known
@@ -80,6 +82,7 @@ class Pool:
     usable: Bools
     limit: float
     given: tuple[float, float]
+    level: Floats  # generation over a cloudless day's, so what the sky and what the park did
 
 
 def body(k: Known, days: Sequence[date], today: date, foretold: Foretold | None = None) -> dict[str, Json]:
@@ -145,13 +148,16 @@ def drawn(k: Known, pool: Pool, days: Sequence[date], today: date, foretold: For
     origins = _origins(k, pool, days, today, rng)
     ahead = np.array([max((d - today).days, 0) for d in days], dtype=float)
     season = SEASON_RISK if past.pool(k.past.seen, pool.share, today)[1] != "own_years" else 0.0
-    share = pool.share[origins] * _risk(pool.share[pool.usable], ahead, season, rng)
+    recent = np.where(pool.usable, _recency(k.past.seen, today), 0.0)
+    chosen = recent * past.pool(k.past.seen, np.where(pool.usable, pool.share, np.nan), days[0])[0]
+    weights = chosen if np.count_nonzero(chosen) >= MIN_POOL / 2 else recent
+    share = pool.share[origins] * _risk(pool.share, pool.level, weights, ahead, season, rng)
     normal, _ = plan.normal_air(k, days)
     air = normal[None, :] + pool.air[origins]
     if foretold is not None:
         share, air = _served(share, air, days, ahead, foretold, rng)
     cloudless = cloudless_kwh(k, days)
-    ratio = pool.ratio[origins] * _risk(pool.ratio[pool.usable], ahead, LOAD_RISK, rng)
+    ratio = pool.ratio[origins] * _risk(pool.ratio, pool.ratio, weights, ahead, LOAD_RISK, rng)
     load = course(k, days, air) * np.clip(ratio, *RATIO_BOUNDS)
     now, spread = pool.given
     made = np.clip(share * (now + spread * rng.normal(size=share.shape)), 0.0, None) * cloudless[None, :]
@@ -188,13 +194,51 @@ def _served(
     return np.clip(share, 0.02, None), air
 
 
-def _risk(values: Floats, ahead: Floats, most: float, rng: np.random.Generator) -> Floats:
-    """Return a factor per path and day for what the pool does not know: its own mean, and other months."""
-    mean = max(float(np.mean(values)), 1e-9)
-    own = float(np.std(values)) / mean / np.sqrt(max(len(values) / BLOCKS_DAYS, 1.0))
-    season = most * np.sqrt(np.minimum(ahead / RISK_DAYS, 1.0))
-    one, other = rng.normal(size=(2, PATHS, 1))
-    return np.asarray(np.exp(own * one + season[None, :] * other))
+def _risk(
+    values: Floats, level: Floats, weights: Floats, ahead: Floats, most: float, rng: np.random.Generator
+) -> Floats:
+    """Return a factor per path and day for what the pool does not know: its own mean, and where the level goes.
+
+    The mean is known as from so many days as the weights come to (Kish 1965), of which those that follow each other are
+    alike. The level walks at random away from the days that were drawn, not from today. How fast is known from a few
+    months at best, hence Student's t.
+    """
+    drawn_from = weights > 0
+    mean = max(float(np.average(values[drawn_from], weights=weights[drawn_from])), 1e-9)
+    spread = float(np.sqrt(np.average((values[drawn_from] - mean) ** 2, weights=weights[drawn_from]))) / mean
+    size = float(weights.sum()) ** 2 / float(np.sum(weights**2))
+    own = spread / np.sqrt(max(size / BLOCKS_DAYS, 1.0))
+    pace, months = walk(level, most)
+    lag = np.minimum(ahead, RISK_DAYS) + lag_days(weights)
+    one, other = rng.normal(size=(PATHS, 1)), rng.standard_t(months, size=(PATHS, 1))
+    return np.asarray(np.clip(np.exp(own * one + pace * np.sqrt(lag / RISK_DAYS)[None, :] * other), *RATIO_BOUNDS))
+
+
+def walk(level: Floats, most: float) -> tuple[float, int]:
+    """Return by how much a level moves in a month, as a standard deviation, and from how many months that is known.
+
+    By the means of the park's own months, each against the one before; what days that vary about one level would make
+    of these is taken off. `most` counts as some months more; 0 says that the level is known from other years.
+    """
+    count = len(level) // RISK_DAYS
+    if most <= 0 or not count:
+        return most, RISK_MONTHS
+    months = level[len(level) - count * RISK_DAYS :].reshape(count, RISK_DAYS)
+    months = months[np.isfinite(months).sum(axis=1) >= RISK_DAYS / 2]
+    means = np.nanmean(months, axis=1) if len(months) else np.zeros(0)
+    if len(means) < 2 or (means <= 0).any():  # noqa: PLR2004 - one month moves nowhere
+        return most, RISK_MONTHS
+    moved = np.diff(np.log(means)) ** 2
+    sampled = (np.nanstd(months, axis=1) / means) ** 2 * BLOCKS_DAYS / np.isfinite(months).sum(axis=1)
+    own = max(float(np.mean(moved - sampled[1:] - sampled[:-1])) / WALK_SHARE, 0.0)
+    known = len(moved) + RISK_MONTHS
+    return float(np.sqrt((own * len(moved) + most**2 * RISK_MONTHS) / known)), known
+
+
+def lag_days(weights: Floats) -> float:
+    """Return how long a random walk would take to be as far from its weighted past mean as it is today, in days."""
+    older = np.cumsum(weights) / weights.sum()
+    return float(np.sum(older[:-1] ** 2))
 
 
 def _origins(k: Known, pool: Pool, days: Sequence[date], today: date, rng: np.random.Generator) -> Ints:
@@ -248,6 +292,7 @@ def pool_of(k: Known) -> Pool:
         # Where the sky was measured its clearness is drawn, and what the park makes of it now is put on top.
         sky = np.where(measured, expected / cloudless, made / cloudless / given)
         share = np.where(cloudless > 0, sky, np.where(made == 0, 0.0, np.nan))
+        level = np.where(cloudless > 0, made / cloudless, np.nan)
         ratio = np.clip(used / course(k, seen, air[None, :])[0], *RATIO_BOUNDS) if seen else np.zeros(0)
         usual = own_use(made, used, limit)
         taken = np.where(np.isfinite(own) & (usual > 0), own / usual, 1.0)
@@ -255,7 +300,7 @@ def pool_of(k: Known) -> Pool:
     usable = np.isfinite(share) & np.isfinite(ratio) & np.isfinite(made)
     away = np.where(np.isfinite(away), away, 0.0)
     plenty = np.where(usable, made / np.maximum(used, demand.MIN_KWH), np.nan)
-    return Pool(share, ratio, plenty, np.clip(taken, *RATIO_BOUNDS), away, usable, limit, (given, spread))
+    return Pool(share, ratio, plenty, np.clip(taken, *RATIO_BOUNDS), away, usable, limit, (given, spread), level)
 
 
 def _given(k: Known, made: Floats, expected: Floats) -> tuple[float, float, Bools]:

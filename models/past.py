@@ -123,7 +123,7 @@ def clearness(past: Past, clear: Clear, array: str) -> Clearness:
     """Return how clear the past days were for an array: by measured irradiance, else by what it generated."""
     energy, plane = clear.of(past.seen, array)
     key = (Scope.ARRAY.value, array, "expected_kwh")
-    expected = past.whole(Scope.ARRAY, array, "expected_kwh")
+    expected = past.whole(Scope.ARRAY, array, "expected_kwh") * to_newest_scale(past, array)
     if key in past.table:
         # The clear-sky envelope is no measurement of the day.
         expected = np.where(past.table[key].estimated[: past.size] <= MAX_ESTIMATED, expected, np.nan)
@@ -134,6 +134,21 @@ def clearness(past: Past, clear: Clear, array: str) -> Clearness:
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(energy > 0, measured / energy, np.nan)
         return Clearness(share, np.where(plane > 0, lit / plane, share), energy)
+
+
+def scale(past: Past, array: str) -> Floats:
+    """Return by what the expectation of every past day was multiplied: the calibration in force, 1 without one."""
+    key = (Scope.ARRAY.value, array, "calibration_factor")
+    if key not in past.table:
+        return np.ones(past.size)
+    factor = np.nan_to_num(past.table[key].value[: past.size])
+    return np.where(factor > 0, factor, 1.0)
+
+
+def to_newest_scale(past: Past, array: str) -> Floats:
+    """Return what puts every past day's expectation on the scale of the newest: days before a calibration count too."""
+    factor = scale(past, array)
+    return np.asarray(factor[-1] / factor) if len(factor) else factor
 
 
 def pool(days: Sequence[date], known: Floats, day: date) -> tuple[Floats, str]:

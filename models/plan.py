@@ -21,7 +21,7 @@ from models.past import Clear, Clearness, Past
 from models.series import Bools, Floats, Grid, SlotSeries
 from models.sky import typical_air
 
-VERSION = "plan-2"
+VERSION = "plan-3"
 LOOKBACK_DAYS = 28
 MIN_DAYS = 3
 MIN_COVERAGE = 0.9
@@ -58,6 +58,7 @@ def day_body(k: Known, day: date) -> dict[str, Json] | None:
     body: dict[str, Json] = {
         "arrays": dict(arrays),
         "irradiation": dict(irradiation),
+        "calibration": {a: _scale(k, a) for a in k.clearness},
         "loads": dict(loads),
         "storage_kwh": round(_kept(k, usual), 3),
         "temp_air_c": round(float(air[0]), 2),
@@ -243,18 +244,48 @@ def _comparable_body(
     if not np.isfinite(net):
         return None
     used = {point: kwh for point, kwh in loads.items() if np.isfinite(kwh)}
-    usually = {a: _mean(k, Scope.ARRAY, a, "expected_kwh", usual) for a in k.clearness}
-    made = {a: round(kwh if np.isfinite(kwh := usually.get(a, own)) else own, 3) for a, own in arrays.items()}
+    usually = {a: _usual_pv(k, a, usual) for a in k.clearness}
+    made = {a: round(kwh if np.isfinite(kwh := usually.get(a, (own, 1.0))[0]) else own, 3) for a, own in arrays.items()}
     made = {a: kwh for a, kwh in made.items() if np.isfinite(kwh)}
+    scales = {a: round(scale, 6) for a, (kwh, scale) in usually.items() if np.isfinite(kwh) and np.isfinite(scale)}
     rest = sum(made.values()) - sum(used.values()) - net
     return body | {
         "arrays": dict(made),
+        "calibration": dict(scales),
         "loads": dict(used),
         "baselines": {},
         "residual_kwh": round(rest, 3),
         "net_balance_kwh": round(net, 6),
         "basis": "comparable_days",
     }
+
+
+def _scale(k: Known, array: str) -> float:
+    """Return the calibration a plan is made by."""
+    factors = past.scale(k.past, array)
+    return round(float(factors[-1]), 6) if len(factors) else 1.0
+
+
+def _usual_pv(k: Known, array: str, usual: Bools) -> tuple[float, float]:
+    """Return what an array usually made in kWh, and what that is of its uncalibrated expectation; NaN where unknown.
+
+    A balance of comparable days has in it what meters counted; a plan of PV by expectation would leave the error of
+    the model to what no sub-meter counts. Arrays at one meter share what it counted by their expectation.
+    """
+    behind = k.park.arrays_of(next(a.point for a in k.park.arrays if a.id == array))
+    expected = {a.id: k.past.whole(Scope.ARRAY, a.id, "expected_kwh") for a in behind}
+    generated = k.past.whole(Scope.POINT, behind[0].point, "generation_kwh")
+    together = sum(expected.values(), np.zeros(k.past.size))
+    days = usual & np.isfinite(together) & np.isfinite(generated)
+    if days.sum() < MIN_DAYS or together[days].sum() <= 0:
+        return _mean(k, Scope.ARRAY, array, "expected_kwh", usual), float("nan")
+    given = float(generated[days].sum() / together[days].sum())
+    key = (Scope.ARRAY.value, array, "expected_kwh")
+    lit = k.past.table[key].estimated[: k.past.size][days] <= past.MAX_ESTIMATED
+    own = expected[array][days]
+    uncalibrated = float((own / past.scale(k.past, array)[days]).sum())
+    scale = given * float(own.sum()) / uncalibrated if lit.all() and uncalibrated > 0 else float("nan")
+    return given * float(np.mean(own)), scale
 
 
 def part(day: date, slots_elapsed: int, earlier: Grid, net_balance: SlotSeries, planned_kwh: float) -> float:

@@ -18,7 +18,14 @@ from models.why.reading import ClassOf, Plan, Predict, Stored, facts, plans_of
 from models.why.split import parts, split
 
 WH = 3  # decimals of a kWh
-SUMMED = {Cause.WEATHER, Cause.CURTAILMENT, Cause.PV_NOT_SPLIT, Cause.CALENDAR, Cause.TEMPERATURE}
+SUMMED = {
+    Cause.WEATHER,
+    Cause.PLAN_SCALE,
+    Cause.CURTAILMENT,
+    Cause.PV_NOT_SPLIT,
+    Cause.CALENDAR,
+    Cause.TEMPERATURE,
+}
 ORDER = {cause: n for n, cause in enumerate(Cause)}
 
 

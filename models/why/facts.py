@@ -19,6 +19,8 @@ class ArrayFacts:
     """`planned` and `lost` (by a finding's code) per day, `expected` per cell.
 
     `clear_only` says on which days nobody measured the sky; `planned` is NaN where the plan did not know the array.
+    `rescale` is by what the plan would have to be multiplied per day to be on the scale of `expected`; without it both
+    are on one.
     """
 
     id: str
@@ -26,6 +28,7 @@ class ArrayFacts:
     expected: Floats
     clear_only: Bools
     lost: Mapping[str, Floats] = field(default_factory=dict)
+    rescale: Floats | None = None
 
 
 @dataclass(frozen=True)

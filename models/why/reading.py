@@ -19,6 +19,7 @@ from models.balance import top
 from models.plant import arrays_by_id
 from models.series import Bools, Floats, Grid, Ints, SlotSeries, bit, from_us, unknown
 from models.why.facts import ArrayFacts, Flow, LoadFacts, MeterFacts, ParkFacts
+from models.why.scales import Scales, scales_of
 
 MEASURED = 0.9  # share of a cell that has to be measured for its value to count as measured
 WHOLE = 0.999  # a day measured so far is one cell
@@ -49,6 +50,11 @@ class Plan:
     def arrays(self) -> Mapping[str, float]:
         """Return kWh by array, or by PV meter without one."""
         return _numbers(self.body.get("arrays"))
+
+    @cached_property
+    def calibration(self) -> Mapping[str, float]:
+        """Return by array what its expectation was multiplied by; empty in plans that do not say."""
+        return _numbers(self.body.get("calibration"))
 
     @cached_property
     def loads(self) -> Mapping[str, float]:
@@ -176,6 +182,8 @@ def facts(
     arrays = {p.id: _arrays_below(park, p) or (p.id,) for p in meters}  # a meter without arrays is planned itself
     cells = stored.cells(_keys(park, meters, loads, arrays), chosen)
     lost = _lost(park, state, grid, stored)
+    calibrations = [{} if p is None else p.calibration for p in used]
+    scales = {i: scales_of(versions, state, grid, calibrations) for i, versions in arrays_by_id(park).items()}
     balance = cells.series(Scope.PARK, park.id, "net_balance_kwh")
     kept = _kept(park, cells)
     model = _Model(used, _baselines(state, grid), grid, _air(park, stored), predict, class_of)
@@ -197,7 +205,7 @@ def facts(
         days=len(grid.days),
         time=cells.time,
         balance=balance.value - kept.value,
-        meters=tuple(_meter(p, arrays[p.id], cells, used, lost) for p in meters),
+        meters=tuple(_meter(p, arrays[p.id], cells, used, lost, scales) for p in meters),
         loads=tuple(held),
         unmetered=unmetered,
         storage=Flow(_column(used, "storage_kwh"), kept.value, _measured(kept)),
@@ -239,13 +247,15 @@ def _meter(
     cells: Cells,
     used: Sequence[Plan | None],
     lost: Mapping[str, Mapping[str, Floats]],
+    scales: Mapping[str, Scales],
 ) -> MeterFacts:
     made = cells.series(Scope.POINT, point.id, "generation_kwh")
-    return MeterFacts(point.id, tuple(_array(a, cells, used, lost) for a in arrays), made.value, _measured(made))
+    of = tuple(_array(a, cells, used, lost.get(a, {}), scales.get(a)) for a in arrays)
+    return MeterFacts(point.id, of, made.value, _measured(made))
 
 
 def _array(
-    array: str, cells: Cells, used: Sequence[Plan | None], lost: Mapping[str, Mapping[str, Floats]]
+    array: str, cells: Cells, used: Sequence[Plan | None], lost: Mapping[str, Floats], scales: Scales | None
 ) -> ArrayFacts:
     expected = cells.series(Scope.ARRAY, array, "expected_kwh")
     size = len(used)
@@ -255,9 +265,10 @@ def _array(
     return ArrayFacts(
         array,
         _planned([None if p is None else p.arrays for p in used], array),
-        expected.value,
+        expected.value if scales is None else expected.value * scales.expected[cells.of],
         from_clear > CLEAR_SHARE * whole,
-        lost.get(array, {}),
+        lost,
+        None if scales is None else scales.planned,
     )
 
 

@@ -109,10 +109,12 @@ def _array_model(park: ParkFacts, array: ArrayFacts, found: Split) -> Floats:
         shape = np.where(whole[park.of] > 0, expected / whole[park.of], park.time)
     shares = _shares(array, whole, found)
     left = 1.0 - sum(shares.values(), np.zeros(park.days))
-    weather, losses = array_game(planned, whole, list(shares.values()))
+    rescale = 1.0 if array.rescale is None else array.rescale
+    scale, weather, losses = array_game(planned, whole, list(shares.values()), rescale)
     split_days = known & ~unseen
     pieces = found.pieces
     pieces.append(Piece(Cause.WEATHER, array.id, "", np.where(split_days, weather, 0.0)))
+    pieces.append(Piece(Cause.PLAN_SCALE, array.id, "", np.where(split_days, scale, 0.0)))
     for (subject, _), lost in zip(shares.items(), losses, strict=True):
         cause = Cause.CURTAILMENT if subject == CURTAILED else Cause.FINDING
         pieces.append(Piece(cause, array.id, subject, np.where(split_days, lost, 0.0)))

@@ -13,16 +13,17 @@ from core.findings import Fault, statement_of
 from core.frames import slots_frame
 from core.park import Array, Park
 from core.quantities import Period
-from core.statements import Statement
+from core.statements import Kind, Statement
 from core.text import Language
 from core.timebase import day_bounds, slot_index
 from core.why import Cause, Gap, Note, Why
 from core.why_words import CAUSES, GAPS, NOTES, sentence
+from models.calibration import nameplate_kwp
 from models.diagnosis import Diagnosis
 from models.why import why
 from store.embedded import EmbeddedStore
 from store.state import SqliteState
-from tests.why_park import SAID, baseline, finding, make_park, opened, plan, predict, write
+from tests.why_park import FOREVER, SAID, baseline, finding, make_park, opened, plan, predict, write
 
 DAY = date(2026, 6, 10)
 ROLES = {"grid": "grid", "pv": "pv", "hall": "load", "kiosk": "load", "mast": "weather"}
@@ -40,6 +41,7 @@ SERIES = {
     ("array", "west", "expected_kwh"): 30.0,
 }
 LOADS = {"hall": 50.0, "kiosk": 20.0}
+ONE_UNMETERED = {("unmetered", ""): -1.0}
 
 
 class Kept:
@@ -101,6 +103,40 @@ def test_a_day_measured_whole(kept: Kept) -> None:
     assert (found.plan_kwh, found.actual_kwh, found.unexplained_kwh) == (30.0, -9.0, -2.0)
     assert sum(told(found).values()) + found.unexplained_kwh == found.difference_kwh
     assert not found.withheld
+
+
+def learned(array: str, start: date, factor: float) -> Statement:
+    park = make_park(ROLES, ARRAYS)
+    begin, kwp = day_bounds(start, park.zone)[0], nameplate_kwp(next(a for a in park.arrays if a.id == array))
+    body = {"factor": factor, "scatter": 0.01, "nameplate_kwp": kwp, "first_day": DAY.isoformat()}
+    return Statement(Kind.CALIBRATION, array, begin, FOREVER, begin, "t", body)
+
+
+def test_a_factor_learned_on_a_day_says_what_its_plan_lacked(kept: Kept) -> None:
+    before, after = DAY - timedelta(days=1), DAY + timedelta(days=1)
+    kept.write([before, DAY, after])
+    loads = {"hall": 60.0, "kiosk": 20.0}
+    for day in (before, DAY):
+        kept.say(plan(kept.park, day, {"east": 50.0, "west": 30.0}, loads, calibration={"east": 1.0, "west": 1.0}))
+    kept.say(plan(kept.park, after, {"east": 50.0, "west": 30.0}, loads, calibration={"east": 0.9, "west": 0.9}))
+    kept.say(learned("east", after, 0.9), learned("west", after, 0.9))
+    # A tenth less than the nameplate says of 80 kWh: the plan was 8 too high, and 72 are what was to be expected.
+    assert told(kept.why(DAY)) == {("plan_scale", ""): -8.0} | ONE_UNMETERED
+    assert kept.why(DAY).unexplained_kwh == 0
+    # The day before it was not learned on, and is held against what was known.
+    assert told(kept.why(before)) == ONE_UNMETERED
+    assert kept.why(before).unexplained_kwh == -8.0
+    # From the day it counts on the stored expectation has the factor, and so has the plan.
+    assert told(kept.why(after)) == ONE_UNMETERED
+    assert kept.why(after).unexplained_kwh == -8.0
+
+
+def test_a_plan_that_does_not_say_how_it_was_calibrated_is_taken_as_it_is(kept: Kept) -> None:
+    kept.write([DAY])
+    kept.say(plan(kept.park, DAY, {"east": 50.0, "west": 30.0}, {"hall": 60.0, "kiosk": 20.0}))
+    kept.say(*(learned(a, DAY + timedelta(days=1), 0.9) for a in ARRAYS))
+    assert told(kept.why(DAY)) == ONE_UNMETERED
+    assert kept.why(DAY).unexplained_kwh == -8.0
 
 
 @pytest.mark.parametrize(("day", "slots"), [(date(2026, 3, 29), 92), (date(2026, 10, 25), 100)])

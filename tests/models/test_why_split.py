@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,13 +56,15 @@ def told(found: Split) -> dict[tuple[str, str, str], float]:
     return {(p.cause.value, p.entity, p.subject): round(float(p.kwh[0]), 6) for p in found.pieces}
 
 
-def by_orders(planned: float, actual: float, lost: list[float]) -> list[float]:
-    """Shapley values by the definition: the mean over every order of substitution, weather first."""
+def by_orders(planned: float, actual: float, lost: list[float], rescale: float) -> list[float]:
+    """Shapley values by the definition: the mean over every order of substitution, calibration and weather first."""
 
     def worth(came: set[int]) -> float:
-        return (actual if 0 in came else planned) * (1 - sum(lost[n - 1] for n in came if n))
+        model = 1.0 if 0 in came else 1.0 / rescale
+        lit = actual if 1 in came else planned * rescale
+        return model * lit * (1 - sum(lost[n - 2] for n in came if n > 1))
 
-    players = range(len(lost) + 1)
+    players = range(len(lost) + 2)
     added = [0.0] * len(players)
     orders = list(itertools.permutations(players))
     for order in orders:
@@ -72,15 +75,25 @@ def by_orders(planned: float, actual: float, lost: list[float]) -> list[float]:
     return [a / len(orders) for a in added]
 
 
-@given(st.floats(0, 1e4), st.floats(0, 1e4), st.lists(st.floats(0, 1), max_size=4))
-def test_the_game_of_an_array_is_the_mean_over_all_orders(planned, actual, lost) -> None:
+@given(st.floats(0, 1e4), st.floats(0, 1e4), st.lists(st.floats(0, 1), max_size=4), st.floats(0.7, 1.4))
+def test_the_game_of_an_array_is_the_mean_over_all_orders(planned, actual, lost, rescale) -> None:
     lost = [share / max(sum(lost), 1.0) for share in lost]
-    weather, losses = array_game(one(planned), one(actual), [one(x) for x in lost])
-    assert [float(weather[0]), *(float(x[0]) for x in losses)] == pytest.approx(by_orders(planned, actual, lost))
+    found = array_game(one(planned), one(actual), [one(x) for x in lost], rescale)
+    values = [float(x[0]) for x in (*found[:2], *found[2])]
+    assert values == pytest.approx(by_orders(planned, actual, lost, rescale), abs=1e-9)
 
 
 def test_two_players_are_the_mean_of_both_orders() -> None:
     assert [float(x[0]) for x in two_player_game(one(10.0), one(14.0), one(12.0), one(20.0))] == [6.0, 4.0]
+
+
+def test_what_a_plan_lacked_for_want_of_a_calibration_is_a_part_of_its_own() -> None:
+    # 100 planned by the nameplate is 105 by the factor known since; the sky let 84 through, and 84 came.
+    uncalibrated = replace(array(expected=84.0), rescale=one(1.05))
+    found = split(park([meter(84.0, uncalibrated)], [load()]))
+    # The model 5 % of the mean of 105 and 84; the weather -21 by the mean of both models.
+    assert told(found) == {("weather", "roof", ""): -20.5, ("plan_scale", "roof", ""): 4.5}
+    assert found.unexplained[0] == pytest.approx(0)
 
 
 def test_weather_and_a_lost_string_share_what_both_take() -> None:
