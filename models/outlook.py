@@ -341,8 +341,9 @@ def cloudless_kwh(k: Known, days: Sequence[date]) -> Floats:
         total += k.clear.of(days, array)[0]
     if k.clearness:
         return total
-    mean = np.nanmean(k.past.whole(Scope.PARK, k.park.id, "generation_kwh")) if k.past.size else np.nan
-    return np.full(len(days), mean if np.isfinite(mean) else 0.0)
+    made = k.past.whole(Scope.PARK, k.park.id, "generation_kwh")
+    known = made[np.isfinite(made)]
+    return np.full(len(days), known.mean() if known.size else 0.0)
 
 
 def course(k: Known, days: Sequence[date], air: Floats) -> Floats:

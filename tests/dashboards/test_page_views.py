@@ -112,7 +112,7 @@ def test_the_keyboard_alone_reads_and_zooms(visit):
 def test_shortcuts_and_their_list(visit):
     page = visit()
     page.wait_for_selector("#today .plot svg")
-    page.keyboard.press("3")
+    page.keyboard.press("4")
     _drawn(page, "pv")
     page.keyboard.press("t")
     expect(page.locator("#from")).to_have_value("2026-11-21")
