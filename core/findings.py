@@ -248,7 +248,7 @@ def details(finding: Finding, language: Language) -> str:
         parts.append(f"少发约 {lost}（90 %：{low} 至 {high}）" if zh else f"about {lost} lost (90 %: {low} to {high})")
     share = facts.get("share")
     if isinstance(share, int | float):
-        parts.append(f"占应有的 {percent(share)}" if zh else f"{percent(share)} of what it should yield")
+        parts.append(f"实发为应发的 {percent(share)}" if zh else f"yielding {percent(share)} of what it should")
     if isinstance(facts.get("what"), str):
         parts.append(str(facts["what"]))
     return ("，" if zh else ", ").join(parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from core.dated import Dated, Identifier, Model, Share
 from core.text import Text
@@ -52,6 +52,9 @@ def _edge(point: tuple[float, float]) -> tuple[float, float]:
 Edge = Annotated[tuple[float, float], AfterValidator(_edge)]
 
 
+MOST_RATIO = 10.0  # of peak power and inverter rating; beyond, one of them has another unit
+
+
 class Array(Dated):
     """A PV array: modules of one orientation behind one PV point."""
 
@@ -84,3 +87,12 @@ class Array(Dated):
     strings: int | None = Field(None, gt=0)
     curtailments: tuple[Curtailment, ...] = Field((), description="log of orders to deliver less")
     cleanings: tuple[Cleaning, ...] = Field((), description="log of washings")
+
+    @model_validator(mode="after")
+    def _same_unit(self) -> Array:
+        ratio = self.dc_kwp / self.ac_kw
+        if not 1 / MOST_RATIO <= ratio <= MOST_RATIO:
+            raise ValueError(
+                f"dc_kwp {self.dc_kwp:g} is {ratio:.3g} times ac_kw {self.ac_kw:g}: both are written in kW, not in W"
+            )
+        return self

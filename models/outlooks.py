@@ -39,6 +39,19 @@ class Outlooks:
         self._park, self._store, self._state, self._weather = park, store, state, weather
         self._clear = Clear(park)
         self._done: date | None = None
+        self._asked: tuple[date, pd.DataFrame | None] | None = None  # the service's answer of a day
+
+    def ask(self, now: datetime) -> None:
+        """Ask the weather service, where there is one and today is not said yet. It may take its time: hold no lock."""
+        today = day_of(now - GRACE, self._park.zone)
+        if self._weather is None or self._done == today:
+            return
+        try:
+            answer = self._weather.forecast(self._park.latitude, self._park.longitude, now, FORECAST_HOURS)
+        except (Retryable, Rejected, ConfigError):
+            self._asked = (today, None)
+        else:
+            self._asked = (today, answer)
 
     def run(self, now: datetime) -> list[Statement]:
         """Say what has not been said today; return what is new.
@@ -103,12 +116,13 @@ class Outlooks:
         return None
 
     def _foretold(self, known: plan.Known, now: datetime, today: date) -> Foretold | None:
-        """Ask the weather service, where there is one; what it cannot answer is drawn from climatology."""
+        """Return what the weather service foretells; what it does not answer is drawn from climatology."""
         if self._weather is None:
             return None
-        try:
-            answer = self._weather.forecast(self._park.latitude, self._park.longitude, now, FORECAST_HOURS)
-        except (Retryable, Rejected, ConfigError):
+        if self._asked is None or self._asked[0] != today:
+            self.ask(now)
+        answer = self._asked[1] if self._asked else None
+        if answer is None:
             return None
         return foretold_of(self._park, known, self._weather.name, answer, today, self._errors(known))
 

@@ -96,8 +96,8 @@ DEFINITIONS = (
     Definition(
         Text(zh="计划净余额", en="planned net balance"),
         Text(
-            zh="此前 28 天内同类日（工作日/周末，完整率 ≥ 90 %，至少 3 天）净余额均值，事前冻结",
-            en="mean net balance of like days (workday/weekend, coverage ≥ 90 %, at least 3) of the 28 days before, frozen in advance",
+            zh="常年天气下的光伏减去各用电点按日历与气温的基线；依据不足时为此前 28 天内同类日（至少 3 天）均值；事前冻结",
+            en="PV under normal weather less every load's baseline by calendar and temperature; with too little of either, the mean of like days (at least 3) of the 28 days before; frozen in advance",
         ),
         Text(zh="本系统", en="this system"),
     ),

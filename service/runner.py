@@ -50,6 +50,7 @@ RULES_EVERY_S = 60
 WATCH_EVERY_S = 60
 FORETELL_EVERY_S = 300  # once a day there is something to say, soon after midnight
 DIAGNOSE_EVERY_S = 300
+ASKING = {"weather", "foretell"}  # they ask somebody else, and hold up nobody meanwhile
 COMPACT_EVERY_H = 6
 COMPACT_LAG = timedelta(days=3)  # days older than this seldom receive late readings
 CLOCK_CHECK_S = 5.0
@@ -209,7 +210,7 @@ class Jobs:
         clock = self._runtime.clock
         health.last_start, started_s = clock.now(), clock.monotonic_s()
         try:
-            with contextlib.nullcontext() if name == "weather" else self._runtime.working:
+            with contextlib.nullcontext() if name in ASKING else self._runtime.working:
                 work(health.last_start)
         except Exception as error:
             health.failures += 1
@@ -234,7 +235,10 @@ class Jobs:
             self._runtime.tell("data")
 
     def _run_foretell(self, now: datetime) -> None:
-        if self._outlooks.run(now):
+        self._outlooks.ask(now)
+        with self._runtime.working:
+            told = self._outlooks.run(now)
+        if told:
             self._runtime.tell("data")
 
     def _touched_the_past(self, result: ComputeResult) -> bool:

@@ -35,7 +35,7 @@ def span_of(day: str | None, month: str | None) -> tuple[date, date]:
             return _checked(only, only)
         first = date.fromisoformat(f"{month}-01")
         return _checked(first, (first + timedelta(days=32)).replace(day=1) - timedelta(days=1))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ConfigError(
             f"{day or month!r} is no {'day' if day else 'month'}", "write it like 2026-10-01 or 2026-10"
         ) from None

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import orjson
 import pandas as pd
 import requests
 
@@ -24,6 +25,9 @@ HOUR = timedelta(hours=1)
 RECENT_DAYS = 92  # the forecast service also knows so much of the past; older is in the archive
 LONGEST_FORECAST_H = 16 * 24
 PIECE_DAYS = 366  # of the archive, asked for at once
+WHOLE_ANSWER = 3  # times the timeout, for all of an answer
+PART_BYTES = 1 << 16
+MOST_BYTES = 32 << 20  # a year of hours has half a megabyte
 BACK_OFF_S = 3600.0  # its limits are per minute, hour and day, and it does not say when one ends
 _ASKED = {"shortwave_radiation": "W/m²", "temperature_2m": "°C", "wind_speed_10m": "m/s"}
 
@@ -76,15 +80,31 @@ class OpenMeteo:
             )
         if key:
             terms["apikey"] = key
+        timeout_s = self._choice.timeout_s
         try:
-            answer = self._session.get(url, params=terms, timeout=self._choice.timeout_s, allow_redirects=False)
+            # As a stream: `timeout` is only how long it may be silent, and an answer that drips would never end.
+            with self._session.get(url, params=terms, timeout=timeout_s, allow_redirects=False, stream=True) as answer:
+                body = self._body(url, answer)
         except requests.RequestException as error:
             # Its own words would hold the whole address, and that may hold the key.
             raise Retryable(f"{self.name} at {url} does not answer ({type(error).__name__})") from None
-        return self._read(url, answer)
+        return self._read(url, answer, body)
 
-    def _read(self, url: str, answer: requests.Response) -> pd.DataFrame:
-        document = _document(answer)
+    def _body(self, url: str, answer: requests.Response) -> bytes:
+        deadline_s = self._clock.monotonic_s() + WHOLE_ANSWER * self._choice.timeout_s
+        parts, size = [], 0
+        # read1 returns what has come; read would wait for all of a part.
+        while part := answer.raw.read1(PART_BYTES, decode_content=True):
+            parts.append(part)
+            size += len(part)
+            if size > MOST_BYTES:
+                raise Rejected(f"{self.name} at {url} answers with more than {MOST_BYTES >> 20} MB")
+            if self._clock.monotonic_s() > deadline_s:
+                raise Retryable(f"{self.name} at {url} did not end its answer in time")
+        return b"".join(parts)
+
+    def _read(self, url: str, answer: requests.Response, body: bytes) -> pd.DataFrame:
+        document = _document(body)
         reason = str(document.get("reason", answer.reason))[:200] if isinstance(document, dict) else answer.reason
         if answer.status_code == requests.codes.too_many_requests:
             raise Retryable(f"{self.name} wants a pause: {reason}", BACK_OFF_S)
@@ -100,9 +120,9 @@ class OpenMeteo:
             raise Rejected(f"{self.name} at {url} answers in another shape than documented: {error}") from error
 
 
-def _document(answer: requests.Response) -> Any:  # Any: a foreign document
+def _document(body: bytes) -> Any:  # Any: a foreign document
     try:
-        return answer.json()
+        return orjson.loads(body)
     except ValueError:
         return None
 

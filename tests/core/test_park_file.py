@@ -46,6 +46,7 @@ def test_paths_are_taken_from_the_file_s_folder(small_park: Park, tmp_path: Path
         ("valid_to: 2026-10-01", "valid_to: 5", "line 33: points[4].devices[0].valid_to: is no date (write it like 2026-10-01 or 2026-10-01T08:00)"),
         ("valid_to: 2026-10-01", "valid_to: 0001-01-01", "line 33: points[4].devices[0].valid_to: lies outside 1970 to 2200"),
         ("ac_kw: 60", "ac_kw: .nan", "line 42: arrays[1].ac_kw: Input should be a finite number"),
+        ("dc_kwp: 66", "dc_kwp: 66000", "line 42: arrays[1]: dc_kwp 66000 is 1.1e+03 times ac_kw 60: both are written in kW, not in W"),
         ("altitude_m: 5", "altitude_m: 5\naltitude_m: 6", "line 6: PARK.yaml: the key 'altitude_m' is written twice"),
     ],
 )  # fmt: skip

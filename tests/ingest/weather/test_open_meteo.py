@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from core.clock import SystemClock
 from core.errors import ConfigError, Rejected, Retryable
 from core.park import ForecastService
 from ingest.weather.open_meteo import OpenMeteo
@@ -20,7 +26,7 @@ class Fixed:
         return NOW
 
     def monotonic_s(self) -> float:
-        return 0.0
+        return SystemClock().monotonic_s()
 
 
 def client(url: str, **terms) -> OpenMeteo:
@@ -109,3 +115,38 @@ def test_silence_is_retryable_and_tells_no_key(monkeypatch):
     monkeypatch.delenv("METEO_KEY")
     with pytest.raises(ConfigError, match="METEO_KEY"):
         client(url, api_key_env="METEO_KEY").forecast(*PLACE, NOW, 3)
+
+
+def test_an_answer_that_drips_is_given_up(dripping):
+    with pytest.raises(Retryable, match="did not end its answer in time"):
+        client(dripping, timeout_s=0.2).forecast(*PLACE, NOW, 3)
+
+
+def test_an_answer_without_measure_is_refused(monkeypatch):
+    monkeypatch.setattr("ingest.weather.open_meteo.MOST_BYTES", 1 << 20)
+    with serving(lambda *_: (200, b" " * (2 << 20))) as (url, _), pytest.raises(Rejected, match="more than 1 MB"):
+        client(url).forecast(*PLACE, NOW, 3)
+
+
+def test_an_answer_without_bottom_has_another_shape():
+    with serving(lambda *_: (200, b"[" * 100_000)) as (url, _), pytest.raises(Rejected, match="another shape"):
+        client(url).forecast(*PLACE, NOW, 3)
+
+
+@pytest.fixture
+def dripping() -> Iterator[str]:
+    """A server that promises a megabyte and sends a byte now and then, for as long as somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            with contextlib.suppress(OSError), listening.accept()[0] as line:
+                line.recv(65536)
+                line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+                while True:
+                    line.sendall(b" ")
+                    time.sleep(0.02)
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    thread.join()
