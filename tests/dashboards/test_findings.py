@@ -40,7 +40,7 @@ def test_what_costs_most_stands_first_and_what_is_only_noted_last(small_park):
     assert first["lost_kwh"] == 204.0
     assert first["title"].endswith(
         "strings or inverters lost since 2026-11-14; about 204 kWh lost (90 %: 150 kWh to 258 kWh), "
-        "88.8 % of what it should yield"
+        "yielding 88.8 % of what it should"
     )
     assert (first["lost_text"], first["money_text"], first["confidence_text"]) == ("204 kWh", "147 CNY", "97 %")
     assert first["picture"]["mark"] == [4, 10]
