@@ -67,7 +67,7 @@ def test_every_panel_query_answers_like_the_store(influxd: str, lakeside, store,
         "performance_ratio_25c", "specific_yield", "reference_yield", "final_yield", "array_yield", "availability",
         "calibration_factor", "expected_p10_kwh", "expected_p90_kwh",
     }  # fmt: skip
-    assert len(lines) == 83
+    assert len(lines) == 81
 
 
 def test_a_hole_in_the_data_is_a_hole_in_the_answer(influxd: str, lakeside, store):
