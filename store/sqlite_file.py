@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from core.errors import ConfigError, Retryable
 
 _BUSY_MS = 10_000
+_PAUSE_MS = 10
 _PASSING = {
     sqlite3.SQLITE_BUSY: "is in use by another process for too long",
     sqlite3.SQLITE_LOCKED: "is in use by another process for too long",
@@ -67,8 +69,8 @@ class SqliteFile:
 
     def _prepare(self, schema: Sequence[str]) -> None:
         with self._translating():
+            self._write_ahead()
             self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
-            self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
         with self.writing() as connection:
             (found,) = connection.execute("PRAGMA user_version").fetchone()
@@ -83,6 +85,19 @@ class SqliteFile:
                     connection.execute(statement)
             if found < len(schema):
                 connection.execute(f"PRAGMA user_version = {len(schema)}")
+
+    def _write_ahead(self) -> None:
+        # Of two processes that make the same new file at once, SQLite turns one away without waiting its busy time;
+        # so the waiting is ours here, and SQLite's own begins afterwards.
+        self._connection.execute("PRAGMA busy_timeout = 0")
+        for left in range(_BUSY_MS // _PAUSE_MS, -1, -1):
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                break
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or not left:
+                    raise
+                time.sleep(_PAUSE_MS / 1000)
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
