@@ -2,7 +2,7 @@
 
 import { get } from "./asking.js";
 import { carpet, strip } from "./cells.js";
-import { chip, h, heading, key, s, shape } from "./dom.js";
+import { capital, chip, h, heading, key, s, shape } from "./dom.js";
 import { numbersTable } from "./numbers-table.js";
 import { isMissing, measuredAt, plot, pointName, reading, scaleOf } from "./plot.js";
 import { amount, percent, say } from "./say.js";
@@ -74,8 +74,6 @@ function seriesName(one, panel) {
   if (!panel.per_entity || one.scope === "park") return capital(one.name);
   return new Set(panel.series.map((x) => x.quantity)).size > 1 ? `${one.entity_name}: ${one.name}` : one.entity_name;
 }
-
-const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
 
 const words = () => ({ missing: say("missing"), estimated: say("estimated"), before: say("earlierValue"), share: (v) => say("share")(percent(v)) });
 

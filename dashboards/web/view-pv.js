@@ -18,6 +18,6 @@ export async function load(range, language, signal) {
 export function draw(data, context) {
   const panels = drawPanels(data, context);
   // Where nobody answered for the faults nothing is said of them: "none found" would be a claim.
-  if (data.found) panels.splice(1, 0, drawFindings(data.found.findings, context));
+  if (data.found) panels.splice(1, 0, drawFindings(data.found, context));
   return panels;
 }
