@@ -42,6 +42,7 @@ class Site:
         self.view: Callable[[str, dict[str, str]], dict] | None = None
         self.meta: Callable[[str], dict] | None = None
         self.role = "operator"  # as on the service's own machine
+        self.standing: Callable[[str], dict] = lambda _language: {"arrays": []}
         self.found: Callable[[str], dict] = lambda _language: NO_FAULTS
         self.asked: list[str] = []
         self.changes = 0  # what /live tells
@@ -115,6 +116,8 @@ class Site:
             return why_of_october(Language(asked["lang"]))
         if path == "/api/v1/findings":
             return self.found(asked["lang"])
+        if path == "/api/v1/expectation":
+            return self.standing(asked["lang"])
         if path.startswith("/api/v1/views/") and self.view:
             return self.view(path.removeprefix("/api/v1/views/"), asked)
         return None
