@@ -164,7 +164,8 @@ DERIVED: dict[str, Quantity] = {
         *FORETOLD.values(),  # park, day
         _ratio("performance_ratio_25c", "性能比（25 °C）", "temperature-corrected performance ratio"),  # array
         _ratio("availability", "能量可用率", "energy availability"),  # array
-        _ratio("calibration_factor", "校准系数", "calibration factor"),  # array, day: 1 before it counts
+        # array, day: 1 before it counts; over a range the one in force at its end, no mean was ever applied
+        Quantity("calibration_factor", "1", Kind.RATIO, Aggregation.LAST, "校准系数", "calibration factor"),
         # point: mean of what a sensor or meter showed
         *(q for q in READING.values() if q.kind is Kind.GAUGE),
     )

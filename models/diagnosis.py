@@ -13,6 +13,7 @@ from core.findings import FOREVER, Finding, statement_of, withdrawn
 from core.park import Array, Park, valid_one
 from core.quantities import READING, Period, Scope
 from core.quantities import Kind as Sort
+from core.searched import Searched, note
 from core.statements import Kind, Statement
 from core.store import State, Store
 from core.timebase import SLOT_HOURS, day_bounds, day_of
@@ -53,8 +54,11 @@ class Diagnosis:
         if first is None or last < first:
             return 0
         found = self.findings(first, last, progress)
-        settled = day_bounds(first + timedelta(days=WARM_UP_DAYS), self._park.zone)[0] if self._is_cut(first) else None
-        return self._state.add_statements(self._changes(found, settled, now))
+        cut = self._is_cut(first)
+        settled = day_bounds(first + timedelta(days=WARM_UP_DAYS), self._park.zone)[0] if cut else None
+        said = self._state.add_statements(self._changes(found, settled, now))
+        note(self._state, Searched(first, last, now, cut))
+        return said
 
     def findings(self, first: date, last: date, progress: Progress | None = None) -> list[Finding]:
         """Return what is wrong in the local days `first` to `last`, both included, with its price."""

@@ -69,6 +69,8 @@ def daily_chart(report: MonthlyReport, language: Language) -> Chart:
 
 
 MOST_PICTURES = 6
+MOST_BARS = 20  # lying bars that leave room on a page for the table below them
+NAN_LAST = math.inf
 MOST_LABELS = 8
 
 
@@ -120,13 +122,17 @@ def _bars(name: str, color: str, values: list[float]) -> Chart:
 
 def arrays_chart(report: MonthlyReport, language: Language) -> Chart:
     """Lying bars of actual energy per array, the expectation as a dashed outline, kWh per month."""
-    arrays = report.pv.arrays
+    # Of many those farthest from their expectation; each has its row in the table.
+    everyone = report.pv.arrays
+    worst = sorted(everyone, key=lambda a: a.index.value if a.index.known else NAN_LAST)[:MOST_BARS]
+    arrays = [a for a in everyone if a in worst]
     values = [v for a in arrays for v in (a.generation.value, a.expected.value)]
     return {
         "unit": "kWh",
         "ticks": _axis(values),
         "actual": word("actual", language),
         "expected": word("expected", language),
+        "more": word("more_arrays", language, count=str(len(arrays))) if len(arrays) < len(everyone) else "",
         "rows": [
             {
                 "name": a.name.say(language),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from core.rungs import MODEL_VERSION, RUNG_WORDS
+from core.quality import Reason
+from core.rungs import MODEL_VERSION, RUNG_WORDS, RUNGS
 from core.text import Text
 from core.verdict import MIN_COVERAGE, target_for
 from reports.report import ArrayLine, Definition, Method
@@ -127,15 +128,16 @@ def _general_notes() -> tuple[Text, ...]:
     )
 
 
+_TOLD = {rung.reason.value for rung in RUNGS} | {Reason.UNCALIBRATED.value}  # beside the arrays, with their shares
+
+
 def _model_notes(arrays: tuple[ArrayLine, ...]) -> tuple[Text, ...]:
     notes = []
     for array in arrays:
-        words = [RUNG_WORDS[r] for r in array.rungs]
+        words = [RUNG_WORDS[r] for r in array.rungs if r not in _TOLD]
         if words:
             zh, en = "；".join(w.zh for w in words), "; ".join(w.en for w in words)
-            notes.append(
-                Text(zh=f"{array.name.zh}应发电量依据：{zh}。", en=f"Expectation of {array.name.en} made from: {en}.")
-            )
+            notes.append(Text(zh=f"{array.name.zh}的应发电量：{zh}。", en=f"Expectation of {array.name.en}: {en}."))
     return tuple(notes)
 
 

@@ -8,8 +8,10 @@ import numpy as np
 
 from core.findings import ADVICE, ANNOTATIONS, FAULT_WORDS, Finding, details
 from core.park import Array
+from core.quality import Reason
 from core.quantities import Scope
 from core.rungs import RUNG_WORDS
+from core.searched import nothing_found
 from core.text import Language, Text
 from core.timebase import SLOT_HOURS
 from reports.alerts import is_pv, name_of
@@ -30,6 +32,8 @@ def pv(source: Source, alerts: tuple[AlertLine, ...]) -> Pv:
         total=_park(source, sum(a.dc_kwp for a in arrays.values())),
         findings=tuple(line for line in alerts if is_pv(source, line)),
         faults=tuple(_fault(source, found) for found in sorted(source.findings, key=_weight)),
+        no_faults=nothing_found(source.unsearched),
+        unsearched=source.unsearched.words if source.unsearched else None,
         heat=heat_map(source),
     )
 
@@ -53,8 +57,8 @@ def _fault(source: Source, found: Finding) -> FaultLine:
         advice=ADVICE[found.code],
         start=found.start,
         end=found.end if found.end is not None and found.end <= source.as_of else None,
-        month=Figure(month, "kWh", basis=basis),
-        total=Figure(found.lost_kwh, "kWh", basis=basis),
+        month=Figure(round(month, 3), "kWh", basis=basis),
+        total=Figure(round(found.lost_kwh, 3), "kWh", basis=basis),
         low_kwh=found.low_kwh,
         high_kwh=found.high_kwh,
         money=Figure(money, found.currency or "1", basis=basis),
@@ -77,6 +81,9 @@ def _array(source: Source, array: Array) -> ArrayLine:
         for day in source.days
         for code in source.day_of(Scope.ARRAY, array.id, "expected_kwh", day).reasons.split()
     }
+    standing = source.standings[array.id]
+    if standing.factor is not None:
+        reasons -= {Reason.UNCALIBRATED}  # the days before the factor have it; what it learned since is told beside it
     return ArrayLine(
         id=array.id,
         name=array.name,
@@ -93,6 +100,7 @@ def _array(source: Source, array: Array) -> ArrayLine:
         expected_p90=month("expected_p90_kwh"),
         irradiation=month("irradiation_kwh_m2"),
         rungs=tuple(r for r in RUNG_WORDS if r in reasons),
+        standing=standing,
     )
 
 
@@ -115,6 +123,7 @@ def _park(source: Source, dc_kwp: float) -> ArrayLine:
         expected_p90=source.month_park("expected_p90_kwh"),
         irradiation=unknown,
         rungs=(),
+        standing=None,
     )
 
 

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from core.findings import Picture
 from core.park import Park
 from core.quality import Event
+from core.standing import Standing
 from core.text import Text
 from core.verdict import Tier, Verdict
 from core.why import Why
@@ -107,6 +108,7 @@ class ArrayLine:
     expected_p90: Figure
     irradiation: Figure
     rungs: tuple[str, ...]  # reason codes saying what the expectation was made from
+    standing: Standing | None  # shares of those rungs, and what the array learned; None for the whole park
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,8 @@ class Pv:
     total: ArrayLine
     findings: tuple[AlertLine, ...]
     faults: tuple[FaultLine, ...]
+    no_faults: Text  # what may be said where none were found: nobody may claim it of days that nobody searched
+    unsearched: Text | None  # which days of the month nobody has searched
     heat: HeatMap
 
 

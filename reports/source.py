@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pandas as pd
 
@@ -12,9 +13,11 @@ from core.findings import Finding, findings_of
 from core.park import Park
 from core.quality import Event, joined_outages
 from core.quantities import Period, Scope
+from core.searched import Lack, unsearched
+from core.standing import Standing, standings
 from core.statements import Kind
 from core.store import AlertRecord, State, Store
-from core.timebase import day_bounds, days_between, month_bounds
+from core.timebase import day_bounds, day_of, days_between, month_bounds
 from reports.figures import Figure, Rows
 
 PARK_SLOT_QUANTITIES = ("generation_kwh",)
@@ -39,6 +42,8 @@ class Source:
     events: tuple[Event, ...]
     alerts: tuple[AlertRecord, ...]
     findings: tuple[Finding, ...]
+    unsearched: Lack | None  # which days of the month nobody has searched for faults; None where all that are over were
+    standings: Mapping[str, Standing]  # by array: what its expectation stands on
     corrections: tuple[Entry, ...]
     revised: int
     configurations: tuple[tuple[str, datetime], ...]
@@ -82,6 +87,8 @@ def read(park: Park, store: Store, state: State, year: int, month: int, now: dat
         days=tuple(days_between(start, as_of, park.zone)),
         months=Rows.of(Period.MONTH, store.slots(Period.MONTH, start, end)),
         by_day=Rows.of(Period.DAY, store.slots(Period.DAY, start, end)),
+        unsearched=_unsearched(park, state, start, as_of, now),
+        standings=_standings(park, store, state, start, as_of),
         slots=store.slots(
             Period.SLOT, start, end, scope=Scope.PARK, entities=[park.id], quantities=PARK_SLOT_QUANTITIES
         ),
@@ -92,6 +99,24 @@ def read(park: Park, store: Store, state: State, year: int, month: int, now: dat
         revised=0 if revisions.empty else int((revisions["period"] != Period.SLOT).sum()),
         configurations=_governing(state.configs(), start, end),
     )
+
+
+def _unsearched(park: Park, state: State, start: datetime, as_of: datetime, now: datetime) -> Lack | None:
+    days = day_of(start, park.zone), day_of(as_of - timedelta(microseconds=1), park.zone)
+    return unsearched(park, state, days, day_of(now, park.zone))
+
+
+def _standings(park: Park, store: Store, state: State, start: datetime, as_of: datetime) -> Mapping[str, Standing]:
+    arrays = list(dict.fromkeys(a.id for a in park.arrays))
+    if not arrays:
+        return {}
+
+    def rows(period: Period, quantity: str) -> pd.DataFrame:
+        return store.slots(period, start, as_of, scope=Scope.ARRAY.value, entities=arrays, quantities=[quantity])
+
+    said = state.statements(Kind.CALIBRATION, start, as_of)
+    expected, factors = rows(Period.SLOT, "expected_kwh"), rows(Period.DAY, "calibration_factor")
+    return standings(arrays, said, expected, factors, (start, as_of), park.zone)
 
 
 def _alerts_of_month(

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.park import Park
+from core.rungs import RUNG_WORDS
+from core.standing import advice, basis_words, calibration_words
 from core.text import MISSING, Language
 from reports.energy import has_storage
 from reports.figures import Figure
 from reports.numbers import fixed, kwh, money, percentage, portion, when
-from reports.report import AlertLine, ArrayLine, Cost, Day, FactorSpan, MonthlyReport
+from reports.report import AlertLine, ArrayLine, Cost, Day, FactorSpan, FaultLine, MonthlyReport
 from reports.wording import ROLE_WORDS, word
 
 MOST_EVENTS = 30  # printed; the rest stands in the other files
@@ -153,17 +155,35 @@ def arrays(report: MonthlyReport, language: Language) -> Table:
         out.add(*_array(array, language))
     out.add(*_array(report.pv.total, language), strong=True)
     titles = ("actual", "expected", "difference")
+    # Units stand below their words: twelve columns leave no room beside them.
     columns = [
         Column(word("array", language), "left", 1),
         Column("kWp"),
-        *(Column(f"{word(t, language)} kWh") for t in titles),
+        *(Column(f"{word(t, language)}\nkWh") for t in titles),
         Column("EPI"),
         Column("PR"),
-        Column("PR 25 °C"),
-        Column("kWh/kWp"),
+        Column("PR\n25 °C"),
+        Column("kWh/\nkWp"),
         Column(word("available", language)),
-        Column(f"{word('irradiation', language)} kWh/m²"),
+        Column(f"{word('irradiation', language)}\nkWh/m²"),
         Column(word("coverage", language)),
+    ]
+    return out.table(columns, 7.5)
+
+
+def standing(report: MonthlyReport, language: Language) -> Table:
+    """What every array's expectation stands on: where its light was known from, and what it learned."""
+    out = _Builder()
+    for array in report.pv.arrays:
+        if array.standing is not None:
+            todo = advice(array.standing)
+            learned = [calibration_words(array.standing).say(language), todo.say(language) if todo else ""]
+            basis = basis_words(array.standing).say(language)
+            out.add(array.name.say(language), basis, "\n".join(line for line in learned if line))
+    columns = [
+        Column(word("array", language), "left", 0.5),
+        Column(word("light", language), "left", 1),
+        Column(word("calibration", language), "left", 1.2),
     ]
     return out.table(columns, 8)
 
@@ -220,7 +240,9 @@ def faults(report: MonthlyReport, language: Language) -> Table:
         out.add(
             f"{when(line.start, zone, '%Y-%m-%d %H:%M')}\n{until}",
             line.entity_name.say(language),
-            f"{line.kind.say(language)}\n{line.details.say(language)}".strip(),
+            "\n".join(
+                part for part in (line.kind.say(language), line.details.say(language), _basis(line, language)) if part
+            ),
             kwh(line.month, 0),
             f"{kwh(line.total, 0)}\n{fixed(line.low_kwh, 0)} – {fixed(line.high_kwh, 0)}",
             money(line.money),
@@ -230,12 +252,18 @@ def faults(report: MonthlyReport, language: Language) -> Table:
         Column(word("from_until", language), "left"),
         Column(word("where", language), "left", 0.3),
         Column(word("what", language), "left", 1),
-        Column(f"{word('lost_month', language)} kWh"),
-        Column(f"{word('lost_total', language)} kWh"),
+        Column(f"{word('lost_month', language)}\nkWh"),
+        Column(f"{word('lost_total', language)}\nkWh (90 %)"),
         Column(word("worth", language)),
         Column(word("confidence", language)),
     ]
     return out.table(columns, 8)
+
+
+def _basis(line: FaultLine, language: Language) -> str:
+    if line.rung not in RUNG_WORDS:
+        return ""
+    return word("compared_with", language, basis=RUNG_WORDS[line.rung].say(language))
 
 
 def _severity(line: AlertLine, language: Language) -> str:

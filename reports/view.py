@@ -6,7 +6,7 @@ import re
 from dataclasses import asdict
 from typing import Any
 
-from core.text import MISSING, Language
+from core.text import MISSING, Language, Text
 from core.verdict import MIN_COVERAGE, TIER_WORDS, Tier
 from core.why_waterfall import steps
 from reports import charts, tables
@@ -45,7 +45,7 @@ def view(report: MonthlyReport, language: Language, digest: str) -> View:
 
 TEMPLATE_WORDS = (
     "report", "page", "empty", "assurance", "provenance", "glance", "energy", "balance", "consumers", "netting",
-    "netting_note", "daily", "daily_chart", "daily_note", "pv", "arrays", "faults", "no_faults", "fault_measured", "fault_expected", "fault_stretch",
+    "netting_note", "daily", "daily_chart", "daily_note", "pv", "arrays", "standing", "faults", "fault_measured", "fault_expected", "fault_stretch",
     "findings", "no_findings", "heat",
     "local_hour", "carbon_cost", "scope2", "views", "cost", "no_tariff", "alert_list", "no_alerts", "quality",
     "calendar", "calendar_note", "meters", "events", "no_events", "corrections", "method", "definitions", "notes", "missing",
@@ -182,6 +182,7 @@ def _tables(report: MonthlyReport, language: Language) -> View:
         "ratios": tables.ratios(report, language),
         "days": tables.days(report, language),
         "arrays": tables.arrays(report, language),
+        "standing": tables.standing(report, language),
         "faults": tables.faults(report, language),
         "findings": tables.alerts(report.park, report.pv.findings, language),
         "factors": tables.factors(report, language),
@@ -229,9 +230,18 @@ def _remarks(report: MonthlyReport, language: Language) -> View:
     check = report.energy.days_check
     return {
         "replaced": word("replaced_values", language, count=str(replaced)) if replaced else "",
+        "no_faults": _sentence(report.pv.no_faults, language),
+        "unsearched": _sentence(report.pv.unsearched, language) if report.pv.faults else "",
         "more_alerts": _more(len(report.alerts) - tables.MOST_ALERTS, language),
         "days_check": f"{word('days_check', language)} = {fixed(check.value, 3)} kWh",
     }
+
+
+def _sentence(words: Text | None, language: Language) -> str:
+    if words is None:
+        return ""
+    said = words.say(language)
+    return f"{said}。" if language is Language.ZH else f"{said[:1].upper()}{said[1:]}."
 
 
 _QUANTITY = re.compile(r"(?<=\d) (?=(kWh|MWh|kW|kgCO2|tCO2|%|h|CNY)(?!\w))")

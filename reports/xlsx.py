@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from xlsxwriter.workbook import Workbook
 
 from core.quantities import DERIVED
+from core.rungs import RUNG_WORDS
+from core.standing import basis_words, calibration_words
 from core.text import MISSING, Language, Text
 from core.verdict import TIER_WORDS
 from reports.energy import day_quantities
@@ -261,12 +263,8 @@ def _pv(sheet: Sheet, report: MonthlyReport) -> None:
             a.name, Number(a.dc_kwp, "kW"), a.generation, a.expected, difference, *ratios, a.irradiation, *shares, *more,
             a.expected_p10, a.expected_p90,
         )  # fmt: skip
-    sheet.part(_w("faults"))
-    for fault in report.pv.faults:
-        words = " / ".join(f"{fault.kind.say(n)}: {fault.details.say(n)}" for n in ("zh", "en"))
-        sheet.add(fault.entity_name, "", fault.month, fault.total, fault.money, "", "", "", "", words)
-    if not report.pv.faults:
-        sheet.add(_w("no_faults"))
+    _standing(sheet, report)
+    _faults(sheet, report)
     sheet.part(_w("findings"))
     for line in report.pv.findings:
         sheet.add(
@@ -274,6 +272,40 @@ def _pv(sheet: Sheet, report: MonthlyReport) -> None:
         )
     if not report.pv.findings:
         sheet.add(_w("no_findings"))
+
+
+def _standing(sheet: Sheet, report: MonthlyReport) -> None:
+    sheet.part(_w("standing"))
+    sheet.head(_w("array"), _w("calibration"), *(["" for _ in range(8)]), _w("light"))
+    for a in report.pv.arrays:
+        if a.standing is not None:
+            factor = NAN if a.standing.factor is None else a.standing.factor
+            texts = (both(calibration_words(a.standing)), both(basis_words(a.standing)))
+            sheet.add(a.name, Number(factor, "ratio"), texts[0], *([""] * 7), texts[1])
+
+
+def _faults(sheet: Sheet, report: MonthlyReport) -> None:
+    zone = report.park.zone
+    sheet.part(_w("faults"))
+    if report.pv.unsearched is not None and report.pv.faults:
+        sheet.add(report.pv.unsearched)
+    if not report.pv.faults:
+        sheet.add(report.pv.no_faults)
+        return
+    sheet.head(
+        _w("where"), _w("since"), _w("until"), _w("lost_month", "kWh"), _w("lost_total", "kWh"), "5 %, kWh", "95 %, kWh",
+        _w("worth"), _w("currency"), _w("confidence", "%"), _w("what"), _w("light"),
+    )  # fmt: skip
+    for fault in report.pv.faults:
+        words = " / ".join(f"{fault.kind.say(n)}: {fault.details.say(n)}" for n in ("zh", "en"))
+        until = when(fault.end, zone) if fault.end is not None else _w("open")
+        interval = (Number(fault.low_kwh, "kWh"), Number(fault.high_kwh, "kWh"))
+        currency = fault.money.unit if fault.money.known else ""
+        basis = RUNG_WORDS.get(fault.rung, "")
+        sheet.add(
+            fault.entity_name, when(fault.start, zone), until, fault.month, fault.total, *interval, fault.money, currency,
+            Number(fault.confidence, "percent"), words, basis,
+        )  # fmt: skip
 
 
 def _power(sheet: Sheet, report: MonthlyReport) -> None:

@@ -190,8 +190,8 @@ PV: tuple[Panel, ...] = (
         PanelKind.CURVE,
         (Series(Period.DAY, Scope.ARRAY, "calibration_factor", "expected"),),
         text(
-            "应发电量在标称值上所乘的系数；学习完成前为 1",
-            "What the expectation by nameplate is multiplied with; 1 until learned",
+            "应发电量在标称值上所乘的系数，右上为期末所用；学习完成前为 1",
+            "What the expectation by nameplate is multiplied with, in figures the one in force at the end; 1 until learned",
         ),
         width=12,
     ),

@@ -7,5 +7,6 @@ from dashboards.views.meta import meta
 from dashboards.views.overview import overview
 from dashboards.views.panels import Question, dashboard_view
 from dashboards.views.spans import Compare
+from dashboards.views.standing import standing
 
-__all__ = ["Compare", "Filters", "Habits", "Question", "dashboard_view", "findings", "meta", "overview"]
+__all__ = ["Compare", "Filters", "Habits", "Question", "dashboard_view", "findings", "meta", "overview", "standing"]

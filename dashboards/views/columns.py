@@ -170,7 +170,7 @@ class Columns:
 
 
 def _total(column: Column, weights: Floats | None, name: str, among: Bools) -> Row:
-    """Add up amounts, weigh ratios by what they are ratios of, and take the mean of everything else."""
+    """Add up amounts, weigh ratios by what they are ratios of, take the last of what holds on, else the mean."""
     count = int(among.sum())
     known = among & column.known
     if weights is not None:
@@ -189,6 +189,8 @@ def _total(column: Column, weights: Floats | None, name: str, among: Bools) -> R
         ]
     elif quantity(name).aggregation is Aggregation.SUM:
         total = float(value.sum())
+    elif quantity(name).aggregation is Aggregation.LAST:
+        total = float(value[-1])
     else:
         total = float(value.mean())
     return Row(total, shares[0], shares[1])

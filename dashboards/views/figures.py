@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from core.text import MISSING, Language, signed, significant
+from core.text import MISSING, Language, percent, signed, significant
 from core.verdict import Tier, tier_of
 from dashboards.views import words
 
@@ -28,8 +28,8 @@ def write(value: float, unit: str, quantity: str = "") -> str:
         return MISSING
     if unit == "kWh":
         return words.energy_text(value, signed="balance" in quantity)
-    if unit == "1":
-        return words.percent_text(value)
+    if unit == "1":  # by the tenths of its factor one array differs from another
+        return percent(value) if quantity == "calibration_factor" else words.percent_text(value)
     if unit == "kgCO2":
         return words.carbon_text(value)
     if unit == "kW":

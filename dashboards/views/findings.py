@@ -8,6 +8,8 @@ from typing import TypeAlias
 
 from core.findings import ADVICE, ANNOTATIONS, FAULT_WORDS, Finding, Picture, details, sentence
 from core.park import Park
+from core.rungs import RUNG_WORDS
+from core.searched import Lack, nothing_found
 from core.text import Language, Text, energy, percent
 from core.timebase import SLOT, day_bounds, day_of
 from dashboards.views.quality import entity_name
@@ -15,16 +17,23 @@ from dashboards.views.words import money_text
 
 Json: TypeAlias = "dict[str, object]"
 
+DIGITS = 4  # as amounts of other views
 MEASURED, EXPECTED = Text(zh="实测", en="measured"), Text(zh="应有", en="expected")
+SURE = Text(zh="把握 {share}", en="confidence {share}")
 TREND = Text(zh="趋势", en="trend")
 _LOOKS = {"days": ("bars", "day"), "slots": ("curve", "slot"), "hours": ("curve", "hour"), "trend": ("curve", "day")}
 _LENGTHS = {"days": timedelta(days=1), "trend": timedelta(days=1), "slots": SLOT, "hours": SLOT}
 
 
-def findings(park: Park, found: Sequence[Finding], language: Language) -> Json:
-    """Return findings, those that cost most first, annotations last."""
+def findings(park: Park, found: Sequence[Finding], language: Language, lack: Lack | None = None) -> Json:
+    """Return findings, those that cost most first, annotations last; `lack` is what of the range nobody searched."""
     order = sorted(found, key=lambda f: (f.code in ANNOTATIONS, -f.lost_kwh, f.start))
-    return {"findings": [_finding(park, f, language) for f in order]}
+    return {
+        "findings": [_finding(park, f, language) for f in order],
+        "searched": lack is None,
+        "unsearched": lack.words.say(language) if lack else None,
+        "none_text": nothing_found(lack).say(language),
+    }
 
 
 def _finding(park: Park, found: Finding, language: Language) -> Json:
@@ -44,17 +53,19 @@ def _finding(park: Park, found: Finding, language: Language) -> Json:
         "end": found.end.astimezone(park.zone).isoformat() if found.end else None,
         "since": day.isoformat(),
         "until": day_of(found.end - timedelta(microseconds=1), park.zone).isoformat() if found.end else None,
-        "lost_kwh": found.lost_kwh,
-        "lost_low_kwh": found.low_kwh,
-        "lost_high_kwh": found.high_kwh,
+        "lost_kwh": round(found.lost_kwh, DIGITS),
+        "lost_low_kwh": round(found.low_kwh, DIGITS),
+        "lost_high_kwh": round(found.high_kwh, DIGITS),
         "lost_text": energy(found.lost_kwh) if lost else "",
         "money_text": money_text(found.lost_money, found.currency) if lost and found.lost_money is not None else "",
         "lost_money": found.lost_money,
         "currency": found.currency,
         "confidence": found.confidence,
         "confidence_text": percent(found.confidence, 0),
+        "confidence_words": SURE.say(language).format(share=percent(found.confidence, 0)),
         "rung": found.rung,
-        "days": {d.isoformat(): kwh for d, kwh in found.days.items()},
+        "rung_text": RUNG_WORDS[found.rung].say(language) if found.rung in RUNG_WORDS else "",
+        "days": {d.isoformat(): round(kwh, DIGITS) for d, kwh in found.days.items()},
         "picture": _picture(park, found, language),
     }
 

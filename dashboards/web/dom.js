@@ -87,3 +87,6 @@ export function fluid(draw, name = "") {
 export function rem() {
   return parseFloat(getComputedStyle(document.documentElement).fontSize);
 }
+
+/** Begin a phrase as a sentence begins. */
+export const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);

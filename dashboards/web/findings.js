@@ -1,22 +1,24 @@
 // The faults that were found, each with what it cost and the picture that shows it.
 
-import { h, heading, key, shape } from "./dom.js";
+import { capital, h, heading, key, shape } from "./dom.js";
 import { plot, pointName, reading } from "./plot.js";
 import { say } from "./say.js";
 
 const WORDS = {
-  zh: { title: "发现的故障", note: "每条附证据图：实测与应有对比", none: "此时段没有发现故障", sure: "把握", open: "仍在持续", over: "已结束", advice: "建议", evidence: "证据", marked: "故障时段", notes: "仅作说明，不告警" },
-  en: { title: "Faults found", note: "each with its evidence: measured against expected", none: "No faults were found in this range", sure: "confidence", open: "goes on", over: "over", advice: "What to do", evidence: "Evidence", marked: "the fault", notes: "noted only, no alarm" },
+  zh: { title: "发现的故障", note: "每条附证据图：实测与应有对比", sure: "把握", open: "仍在持续", over: "已结束", advice: "建议", basis: "依据", evidence: "证据", marked: "故障时段", notes: "仅作说明，不告警" },
+  en: { title: "Faults found", note: "each with its evidence: measured against expected", sure: "confidence", open: "goes on", over: "over", advice: "What to do", basis: "Compared with", evidence: "Evidence", marked: "the fault", notes: "noted only, no alarm" },
 };
 const SHOWN = 12;
 
-/** Draw the section: a list, the picture of the first open, the others on request. */
-export function drawFindings(list, context) {
+/** Draw the section: a list, the picture of the first open, the others on request; and what nobody has searched. */
+export function drawFindings(found, context) {
+  const list = found.findings;
   const words = WORDS[context.language] ?? WORDS.en;
   const box = h("section", { class: "panel span-12 findings", id: "panel-findings", "aria-label": words.title }, heading(words.title, words.note));
-  if (!list.length) box.append(h("p", { class: "calm" }, shape("green"), words.none));
+  if (!list.length) box.append(h("p", { class: "calm" }, shape(found.searched ? "green" : "unknown"), capital(found.none_text)));
   else box.append(h("ul", { class: "findings" }, list.slice(0, SHOWN).map((one, i) => finding(one, i === 0, words, context))));
   if (list.length > SHOWN) box.append(h("details", { class: "more" }, h("summary", {}, say("showAll")(list.length)), h("ul", { class: "findings" }, list.slice(SHOWN).map((one) => finding(one, false, words, context)))));
+  if (list.length && found.unsearched) box.append(h("p", { class: "note" }, capital(found.unsearched)));
   return box;
 }
 
@@ -28,7 +30,7 @@ function finding(one, open, words, context) {
     h("span", { class: "figure" }, h("b", {}, one.lost_text), one.money_text ? h("small", {}, ` ${one.money_text}`) : null), h("span", { class: "sure" }, `${state} · ${words.sure} ${one.confidence_text}`)));
   const fill = () => {
     if (!box.open || box.querySelector(".evidence")) return;
-    box.append(h("div", { class: "evidence" }, h("p", {}, one.details), one.picture ? evidence(one, words, context) : null, h("p", { class: "advice" }, h("b", {}, `${words.advice}: `), one.advice)));
+    box.append(h("div", { class: "evidence" }, h("p", {}, one.details), one.picture ? evidence(one, words, context) : null, h("p", { class: "advice" }, h("b", {}, `${words.advice}: `), one.advice), one.rung_text ? h("p", { class: "note" }, `${words.basis}: ${one.rung_text}`) : null));
   };
   box.addEventListener("toggle", fill);
   fill();

@@ -2,7 +2,7 @@
 
 import { get } from "./asking.js";
 import { carpet, strip } from "./cells.js";
-import { chip, h, heading, key, s, shape } from "./dom.js";
+import { capital, chip, h, heading, key, s, shape } from "./dom.js";
 import { numbersTable } from "./numbers-table.js";
 import { isMissing, measuredAt, plot, pointName, reading, scaleOf } from "./plot.js";
 import { amount, percent, say } from "./say.js";
@@ -75,8 +75,6 @@ function seriesName(one, panel) {
   return new Set(panel.series.map((x) => x.quantity)).size > 1 ? `${one.entity_name}: ${one.name}` : one.entity_name;
 }
 
-const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
-
 const words = () => ({ missing: say("missing"), estimated: say("estimated"), before: say("earlierValue"), share: (v) => say("share")(percent(v)) });
 
 /** Where an entity leads: an array to PV, a load to its building. */
@@ -128,21 +126,34 @@ function chart(panel, data, context) {
 
 function single(panel, axis, data, context) {
   const at = h("span", { class: "at" });
-  const entries = panel.series.map((one) => ({ one, value: h("b", {}, restText(one, panel)) }));
-  const legend = h("div", { class: "legend reading" }, entries.map(({ one, value }) => h("span", { class: "entry" }, key(one.colour, capital(one.name), one.dashed ? "dashed" : panel.kind === "bars" ? "block" : "stroke"), value)), panel.kind === "bars" && panel.series.length === 1 ? stripLegend(panel) : null,
+  const band = bandOf(panel.series);
+  const drawn = panel.series.filter((one) => !sideOf(one));
+  const entries = drawn.map((one) => ({ one, value: h("b", {}, restText(one, panel)) }));
+  const legend = h("div", { class: "legend reading" }, entries.map(({ one, value }) => h("span", { class: "entry" }, key(one.colour, capital(one.name), one.dashed ? "dashed" : panel.kind === "bars" ? "block" : "stroke"), value)), band ? h("span", { class: "entry" }, key(band.colour, "P10 – P90", "pale"), band.value) : null, panel.kind === "bars" && panel.series.length === 1 ? stripLegend(panel) : null,
     data.compare ? key("unknown", data.compare.text, "pale") : null, someMissing(panel, axis) ? key("unknown", say("missing"), "hatched") : null, at);
   const spoken = h("p", { class: "hidden", "aria-live": "polite" });
   const read = (i) => {
     at.textContent = i === null ? "" : pointName(panel, axis, i);
     for (const { one, value } of entries) value.textContent = i === null ? restText(one, panel) : reading(one, axis, panel, i, words());
+    if (band) band.value.textContent = i === null ? "" : [band.less[i], band.than[i]].map((v) => (v === null ? say("missing") : amount(v, panel.unit))).join(" – ");
     spoken.textContent = i === null ? "" : `${at.textContent}: ${entries.map(({ one, value }) => `${one.name} ${value.textContent}`).join("; ")}`;
   };
   const label = `${panel.title}. ${panel.series.map((one) => `${one.name} ${one.total.text}${one.difference ? `, ${one.difference.words}` : ""}`).join("; ")}. ${say("plotHelp")}`;
   const tiers = panel.green !== null && panel.series.length === 1 && panel.kind === "bars";
-  const look = { kind: panel.kind, unit: panel.unit, period: panel.period, height: 15, label, tierOf: tiers ? (v) => tierOf(panel, v) : null };
-  const differences = panel.series.filter((one) => one.difference?.text).map((one) => h("li", {}, h("b", {}, `${capital(one.name)} `), difference(one)));
-  return h("div", { class: "single" }, legend, plot(panel.series, axis, look, { read, zoom: zoomInto(context) }),
+  const look = { kind: panel.kind, unit: panel.unit, period: panel.period, height: 15, label, tierOf: tiers ? (v) => tierOf(panel, v) : null, below: band, scale: scaleOf(panel.series, panel.unit === "1") };
+  const differences = drawn.filter((one) => one.difference?.text).map((one) => h("li", {}, h("b", {}, `${capital(one.name)} `), difference(one)));
+  return h("div", { class: "single" }, legend, plot(drawn, axis, look, { read, zoom: zoomInto(context) }),
     differences.length ? h("ul", { class: "differences" }, differences) : null, spoken);
+}
+
+/** Which side of a band a series is: "p10", "p90", or none. */
+const sideOf = (one) => one.quantity.match(/_(p10|p90)_/)?.[1];
+
+/** The band between P10 and P90, to be shaded; null where nobody knows one, for then both are the same everywhere. */
+function bandOf(list) {
+  const [less, than] = ["p10", "p90"].map((side) => list.find((one) => sideOf(one) === side)?.values);
+  if (!less || !than || less.every((v, i) => v === than[i])) return null;
+  return { less, than, colour: "expected", name: "band", value: h("b", {}) };
 }
 
 const zoomInto = (context) => (from, to) => context.go(null, { from, to, preset: "" });

@@ -43,7 +43,7 @@ function niceStep(rough) {
  * or instead of zoom span(first, last), which takes the points themselves.
  *
  * A look may also have `holes` ([first, last + 1] of each, where they are not the first series' own), `below`: { less, than,
- * colour } (shades where one series of values lies below another), `now`: { at, text }, `marks`: [{ at, kind, text }]
+ * colour, name } (shades where one series of values lies below another: a shortfall, or the band that `name` says), `now`: { at, text }, `marks`: [{ at, kind, text }]
  * and `stretch` ([first, last + 1], shaded), all in points of the axis.
  */
 export function plot(list, axis, look, act) {
@@ -138,7 +138,7 @@ function shortfall(below, place) {
     if (want === null || got === null || got === undefined || got >= want) return;
     d += `M${r(place.x(i))} ${r(place.y(want))}H${r(place.x(i + 1))}V${r(place.y(got))}H${r(place.x(i))}z`;
   });
-  return d ? s("path", { d, fill: `var(--${below.colour})`, class: "shortfall" }) : null;
+  return d ? s("path", { d, fill: `var(--${below.colour})`, class: below.name || "shortfall" }) : null;
 }
 
 /** Where now is; the unit stands beside it, over the axis. */

@@ -28,6 +28,7 @@ from service.http.page import page_router
 from service.http.reading import reading_router
 from service.http.reports import Reports, reports_router
 from service.http.sharing import LEVEL, Shared
+from service.http.standing import standing_router
 from service.http.views import views_router
 from service.http.why import why_router
 from service.http.writing import writing_router
@@ -84,6 +85,7 @@ def make_app(runtime: Runtime, token: str, live: Live | None = None) -> FastAPI:
     app.include_router(reading_router(runtime, shared, habits), prefix="/api/v1")
     app.include_router(views_router(runtime, live, shared), prefix="/api/v1")
     app.include_router(why_router(runtime, shared), prefix="/api/v1")
+    app.include_router(standing_router(runtime, shared), prefix="/api/v1")
     app.include_router(findings_router(runtime), prefix="/api/v1")
     app.include_router(reports_router(runtime, reports, access, made, maker), prefix="/api/v1")
     app.include_router(writing_router(runtime, access), prefix="/api/v1")

@@ -31,6 +31,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run",
 ]  # fmt: skip
+NO_FAULTS = {"findings": [], "searched": True, "unsearched": None, "none_text": "no faults found"}
 
 
 class Site:
@@ -41,7 +42,8 @@ class Site:
         self.view: Callable[[str, dict[str, str]], dict] | None = None
         self.meta: Callable[[str], dict] | None = None
         self.role = "operator"  # as on the service's own machine
-        self.found: Callable[[str], dict] = lambda _language: {"findings": []}
+        self.standing: Callable[[str], dict] = lambda _language: {"arrays": []}
+        self.found: Callable[[str], dict] = lambda _language: NO_FAULTS
         self.asked: list[str] = []
         self.changes = 0  # what /live tells
         self.streams = 0
@@ -114,6 +116,8 @@ class Site:
             return why_of_october(Language(asked["lang"]))
         if path == "/api/v1/findings":
             return self.found(asked["lang"])
+        if path == "/api/v1/expectation":
+            return self.standing(asked["lang"])
         if path.startswith("/api/v1/views/") and self.view:
             return self.view(path.removeprefix("/api/v1/views/"), asked)
         return None

@@ -66,9 +66,13 @@ class MemoryState:
 
     all_corrections: list[Entry] = field(default_factory=list)
     all_statements: list[Statement] = field(default_factory=list)
+    values: dict[str, str] = field(default_factory=dict)
 
     def statements(self, kind, start=None, end=None):
         return [s for s in self.all_statements if s.kind is kind and s.start < end and s.end > start]
+
+    def value(self, key):
+        return self.values.get(key)
 
     def corrections(self, start, end):
         return [e for e in self.all_corrections if e.touches(start, end)]

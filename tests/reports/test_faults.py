@@ -10,7 +10,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from core.findings import Fault, Finding, Picture, statement_of
+from core.findings import FOREVER, Fault, Finding, Picture, statement_of
+from core.quantities import Period
+from core.searched import Searched
+from core.statements import Kind, Statement
 from core.text import Language
 from reports.jsonfile import json_bytes
 from reports.monthly import build, write
@@ -77,3 +80,47 @@ def test_the_pdf_shows_them(october, tmp_path):
     assert "Faults found" in text
     assert "strings or inverters lost" in text
     assert "500 – 864" in text
+
+
+def test_no_month_is_called_free_of_faults_that_nobody_searched(park, state):
+    def told(searched: Searched | None) -> tuple[str, str]:
+        state.values.clear()
+        if searched:
+            state.values["findings/searched"] = json.dumps(
+                {"first": str(searched.first), "last": str(searched.last), "at": str(searched.at), "cut": searched.cut}
+            )
+        pv = build(park, Month(park, 2026, 10).store(), state, 2026, 10, NOVEMBER, say).pv
+        return pv.no_faults.en, pv.unsearched.en if pv.unsearched else ""
+
+    lacking = "nobody has looked for faults yet"
+    assert told(None) == (lacking, lacking)
+    assert told(Searched(date(2026, 8, 1), date(2026, 10, 31), NOVEMBER)) == ("no faults found", "")
+    only = "faults were looked for from 2026-08-01 to 2026-10-15 only"
+    assert told(Searched(date(2026, 8, 1), date(2026, 10, 15), NOVEMBER)) == (f"no faults found; {only}", only)
+
+
+def test_an_array_that_learned_within_the_month_is_not_called_unlearned(park, state):
+    middle = datetime(2026, 10, 14, 16, tzinfo=UTC)
+    body = {"factor": 0.981, "first_day": "2026-08-20", "last_day": "2026-10-14", "days": 33}
+    state.all_statements = [
+        Statement(Kind.CALIBRATION, "car-park", middle, FOREVER, middle, "calibration-1", body),
+        Statement(
+            Kind.CALIBRATION, "roof-a", middle, FOREVER, middle, "calibration-1", {"refused": "too_few_clean_days"}
+        ),
+    ]
+    store = Month(park, 2026, 10).store()
+    days = store.frames[Period.DAY]
+    days.loc[(days["quantity"] == "expected_kwh") & (days["scope"] == "array"), "reasons"] = "rung_poa uncalibrated"
+    report = build(park, store, state, 2026, 10, NOVEMBER, say)
+    by_id = {a.id: a for a in report.pv.arrays}
+    assert by_id["car-park"].rungs == ("rung_poa",)
+    assert by_id["roof-a"].rungs == ("rung_poa", "uncalibrated")
+    rows = {row[0]: row[2] for row in view(report, Language.EN, "")["tables"]["standing"]["rows"]}
+    assert sorted(rows.values()) == [
+        (
+            "by nameplate: too few days were bright, measured on the site and without fault\n"
+            "Look at the coverage of the irradiance sensor and the meter"
+        ),
+        "factor 0.981 since 2026-10-15, by nameplate before; learned on 33 clean days, 2026-08-20 to 2026-10-14",
+    ]
+    assert "not learned" not in json.dumps([n.en for n in report.method.notes])
