@@ -359,7 +359,7 @@ def course(k: Known, days: Sequence[date], air: Floats) -> Floats:
         told = k.baselines.get(entity)
         if told is None or "refused" in told:
             continue
-        total += demand.predict(told, air.ravel(), classes * len(air)).reshape(air.shape)
+        total += demand.predict(told, air.ravel(), classes * len(air), list(days) * len(air)).reshape(air.shape)
         scope = Scope.PARK if entity == k.park.id else Scope.POINT
         rest -= k.past.whole(scope, entity, "load_kwh")
     return total + np.maximum(_by_class(k, rest, classes), 0.0)[None, :]
