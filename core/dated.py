@@ -24,19 +24,44 @@ class Model(BaseModel):
 FIRST_YEAR, LAST_YEAR = 1970, 2200  # outside them a date is a slip of the pen
 
 
+_NO_DAY, _NO_TIME = "is no date (write it like 2026-10-01)", "is no date (write it like 2026-10-01 or 2026-10-01T08:00)"
+
+
 def _as_datetime(value: Any) -> Any:  # Any: pydantic hands over whatever stood in the YAML
-    if isinstance(value, int | float):
-        raise ValueError("is no date (write it like 2026-10-01 or 2026-10-01T08:00)")  # noqa: TRY004 - pydantic collects these
-    if isinstance(value, date) and not FIRST_YEAR <= value.year <= LAST_YEAR:
-        raise ValueError(f"lies outside {FIRST_YEAR} to {LAST_YEAR}")
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - becomes park time in Park
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-        return _as_datetime(date.fromisoformat(value))
+    if isinstance(value, str):
+        # A bare number in quotes would be read as seconds since 1970.
+        return _as_datetime(_read(datetime, value, r"\d{4}-\d{2}-\d{2}(?:$|[T ])", _NO_TIME))
+    if not isinstance(value, date):
+        raise ValueError(_NO_TIME)  # noqa: TRY004 - pydantic collects these
+    _within_years(value)
+    return value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)  # noqa: DTZ001 - becomes park time in Park
+
+
+def _as_day(value: Any) -> Any:  # Any: pydantic hands over whatever stood in the YAML
+    if isinstance(value, str):
+        return _as_day(_read(date, value, r"\d{4}-\d{2}-\d{2}$", _NO_DAY))
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise ValueError(_NO_DAY)  # noqa: TRY004 - pydantic collects these
+    _within_years(value)
     return value
 
 
+def _read(kind: type[date], text: str, shape: str, told: str) -> date:
+    if not re.match(shape, text):
+        raise ValueError(told)
+    try:
+        return kind.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text} {told}") from None
+
+
+def _within_years(value: date) -> None:
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise ValueError(f"lies outside {FIRST_YEAR} to {LAST_YEAR}")
+
+
 When = Annotated[datetime, BeforeValidator(_as_datetime)]
+Day = Annotated[date, BeforeValidator(_as_day)]
 
 
 class Dated(Model):

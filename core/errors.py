@@ -41,8 +41,10 @@ class Problem:
 class ConfigError(Exception):
     """Something the operator wrote or set up is wrong; carries every problem found."""
 
-    def __init__(self, problems: Sequence[Problem] | str, hint: str = "") -> None:
+    def __init__(self, problems: Sequence[Problem] | str, hint: str = "", file: str = "") -> None:
+        """Take the problems, and the file they stand in where there is one: it then stands before each of them."""
         self.problems: tuple[Problem, ...] = (
             (Problem("", problems, hint),) if isinstance(problems, str) else tuple(problems)
         )
-        super().__init__("\n".join(str(p).removeprefix(": ") for p in self.problems))
+        told = [str(p).removeprefix(": ") for p in self.problems]
+        super().__init__("\n".join(f"{file}: {text}" if file and file not in text else text for text in told))

@@ -7,7 +7,7 @@ are park time. `core/park_file.py` reads the file and turns every fault into lin
 from __future__ import annotations
 
 import os
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,6 +19,7 @@ from core.dated import (
     FIRST_YEAR,
     LAST_YEAR,
     Dated,
+    Day,
     DeviceId,
     Identifier,
     Model,
@@ -81,7 +82,7 @@ class DeviceAssignment(Dated):
     interval_s: float = Field(60.0, gt=0.0, description="how often the device reports when all is well")
     serial: str | None = None
     accuracy_class: str | None = None
-    calibrated_on: date | None = None
+    calibrated_on: Day | None = None
 
 
 class Point(Model):
@@ -317,8 +318,8 @@ class WorkCalendar(Model):
     country: Literal["CN"] | None = Field(
         None, description="whose public holidays and make-up workdays hold; in a Chinese time zone CN"
     )
-    closed: tuple[date, ...] = Field((), description="further days off, e.g. a works holiday")
-    worked: tuple[date, ...] = Field((), description="weekend days or holidays that are worked")
+    closed: tuple[Day, ...] = Field((), description="further days off, e.g. a works holiday")
+    worked: tuple[Day, ...] = Field((), description="weekend days or holidays that are worked")
 
     @model_validator(mode="after")
     def _one_or_other(self) -> WorkCalendar:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import hashlib
 import pickle
@@ -15,10 +16,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from core.errors import ConfigError, Problem
-from core.park import Array, Dated, Park, overlapping
+from core.park import Park
+from core.park_checks import cross_checks
 
 Location: TypeAlias = tuple[int | str, ...]
 M = TypeVar("M", bound=BaseModel)
+FEW_KEYS = 8  # so many are told one by one
 
 
 def load_park(path: Path) -> Park:
@@ -30,20 +33,21 @@ def load_park(path: Path) -> Park:
         raw = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}", "is the path right?") from error
-    park = parse_park(raw, str(path))
+    try:
+        park = parse_park(raw, str(path))
+    except ConfigError as error:
+        raise ConfigError(error.problems, file=str(path)) from None
     return _anchored(park, path.resolve().parent)
 
 
 def parse_park(raw: bytes, name: str = "PARK.yaml") -> Park:
     """Validate the bytes of a park description."""
-    document, lines = _read_yaml(raw, name), _Lines(raw)
-    if not isinstance(document, dict):
-        raise ConfigError(f"{name} must hold a mapping of keys, e.g. `id: my-park`")
+    document, lines = _read_mapping(raw, name, "id: my-park"), _Lines(raw)
     try:
         park = Park.model_validate(document)
     except ValidationError as error:
         raise ConfigError([_problem(e, lines) for e in error.errors()]) from None
-    problems = [Problem(p.path, p.reason, p.hint, lines.of(_location(p.path))) for p in _cross_checks(park)]
+    problems = [Problem(p.path, p.reason, p.hint, lines.of(_location(p.path))) for p in cross_checks(park)]
     if problems:
         raise ConfigError(problems)
     park._digest = hashlib.sha256(raw).hexdigest()  # noqa: SLF001 - the loader is the digest's only author
@@ -52,17 +56,32 @@ def parse_park(raw: bytes, name: str = "PARK.yaml") -> Park:
 
 def parse_model(raw: bytes, name: str, model: type[M], example: str) -> M:
     """Validate the bytes of another YAML file that people write, with the same care."""
-    document, lines = _read_yaml(raw, name), _Lines(raw)
-    if not isinstance(document, dict):
-        raise ConfigError(f"{name} must hold a mapping of keys, e.g. `{example}`")
+    document, lines = _read_mapping(raw, name, example), _Lines(raw)
     try:
         return model.model_validate(document)
     except ValidationError as error:
         raise ConfigError([_problem(e, lines, model) for e in error.errors()]) from None
 
 
+def _read_mapping(raw: bytes, name: str, example: str) -> dict[Any, Any]:  # Any: YAML keys and values
+    document = _read_yaml(raw, name)
+    if document is None:
+        raise ConfigError(f"{name} is empty", f"it holds a mapping of keys, e.g. `{example}`")
+    if not isinstance(document, dict):
+        raise ConfigError(f"{name} must hold a mapping of keys, e.g. `{example}`")
+    return document
+
+
 class _Loader(yaml.SafeLoader):
     """Safe YAML that refuses a key written twice."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # Any: YAML can be anything
+        """Construct a value; one that cannot be read is told with its line."""
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, OverflowError) as error:
+            reason = f"holds a value that cannot be read: {error}"
+            raise yaml.constructor.ConstructorError(None, None, reason, node.start_mark) from None
 
 
 def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:  # Any: YAML keys and values
@@ -78,7 +97,15 @@ def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]: 
     return loader.construct_mapping(node, deep=True)
 
 
+def _day(loader: _Loader, node: yaml.ScalarNode) -> Any:  # Any: a date, a time, or what was written
+    try:
+        return loader.construct_yaml_timestamp(node)
+    except ValueError:
+        return node.value  # no day of the calendar: the field that wanted one says so, with its place and line
+
+
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _day)
 
 
 def _read_yaml(raw: bytes, name: str) -> Any:  # Any: a YAML document can be anything
@@ -86,7 +113,8 @@ def _read_yaml(raw: bytes, name: str) -> Any:  # Any: a YAML document can be any
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise ConfigError([Problem(name, "is not UTF-8 text", "save it as UTF-8", line)]) from None
+        hint = "save it as UTF-8" + _other_code(raw)
+        raise ConfigError([Problem(name, "is not UTF-8 text", hint, line)]) from None
     try:
         # A copy shares nothing with the nodes it was made from. Otherwise each of its texts would keep a page of them
         # alive, for as long as the program runs.
@@ -96,12 +124,23 @@ def _read_yaml(raw: bytes, name: str) -> Any:  # Any: a YAML document can be any
         reason = error.problem or "is not valid YAML"
         hint = "" if isinstance(error, yaml.constructor.ConstructorError) else "check the indentation"
         raise ConfigError([Problem(name, reason, hint, mark.line + 1 if mark else None)]) from None
-    except yaml.YAMLError as error:
-        raise ConfigError([Problem(name, f"is not valid YAML: {error}")]) from None
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        reason = f"holds a character that no text has (code {error.character})"
+        raise ConfigError([Problem(name, reason, "save it as UTF-8", line)]) from None
     except RecursionError:
         raise ConfigError([Problem(name, "is nested too deeply to be a park")]) from None
-    except (ValueError, OverflowError) as error:
-        raise ConfigError([Problem(name, f"holds a value that cannot be read: {error}")]) from None
+
+
+def _other_code(raw: bytes) -> str:
+    """Say which other code a text is likely in."""
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "; it reads as UTF-16"
+    try:
+        raw.decode("gb18030")
+    except UnicodeDecodeError:
+        return ""
+    return "; it reads as GBK or GB 18030"
 
 
 class _Lines:
@@ -154,6 +193,7 @@ _HINTS = {
     "datetime_parsing": "write it like 2026-10-01 or 2026-10-01T08:00",
     "datetime_from_date_parsing": "write it like 2026-10-01 or 2026-10-01T08:00",
     "tuple_type": "write a list: one line per element, each starting with `- `",
+    "model_type": "write it like `key: value`",
     "string_pattern_mismatch": "ids are lower-case letters, digits, - and _",
 }
 
@@ -166,127 +206,36 @@ def _problem(error: ErrorDetails, lines: _Lines, model: type[BaseModel] = Park) 
         "missing": "is missing",
         "too_short": "is empty",
         "tuple_type": "is no list",
+        "model_type": "is no mapping of keys",
     }.get(error["type"], error["msg"].removeprefix("Value error, "))
     hint = _HINTS.get(error["type"], "")
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(at[-1]), _known_keys(model), n=1)
-        hint = f"did you mean {near[0]}?" if near else "remove it, or see the example in the user guide"
+        known = _known_keys(model, at[:-1])
+        near = difflib.get_close_matches(str(at[-1]), known, n=1)
+        hint = "remove it, or see the example in the user guide"
+        if near:
+            hint = f"did you mean {near[0]}?"
+        elif 0 < len(known) <= FEW_KEYS:
+            hint = f"here there are {', '.join(sorted(known))}"
     return Problem(_written(at), reason, hint, lines.of(at))
 
 
-def _known_keys(model: type[BaseModel]) -> set[str]:
+def _known_keys(model: type[BaseModel], at: Location) -> set[str]:
+    """Return the keys that may stand at a place of the file."""
     schema = model.model_json_schema()
-    keys = set(schema["properties"])
-    for definition in schema.get("$defs", {}).values():
-        keys.update(definition.get("properties", ()))
-    return keys
+    places = [schema]
+    for part in at:
+        places = [inner for place in places for inner in _inside(place, part, schema)]
+    return {key for place in places for key in place.get("properties", ())}
 
 
-def _cross_checks(park: Park) -> Iterator[Problem]:
-    """Yield what no single field can see."""
-    yield from _duplicates(park)
-    yield from _references(park)
-    yield from _device_terms(park)
-    yield from _shards(park)
-    for name in ("tariffs", "carbon"):
-        yield from _overlap(getattr(park, name), name)
-    if len(park.by_role("grid")) == 0:
-        yield Problem("points", "no point has the role grid", "the balance hangs on the grid connection: add its meter")
-    for name in ("arrays", "tariffs", "targets", "carbon"):
-        for index, element in enumerate(getattr(park, name)):
-            yield from _ordered(element, f"{name}[{index}]")
-    for index, array in enumerate(park.arrays):
-        for number, limit in enumerate(array.curtailments):
-            yield from _ordered(limit, f"arrays[{index}].curtailments[{number}]")
-    if park.weather_service and not any(p.source == "service" for p in park.points):
-        reason = "no point takes the service's weather"
-        yield Problem("weather_service", reason, "add a point of the role weather with `source: service`")
-
-
-def _duplicates(park: Park) -> Iterator[Problem]:
-    for name in ("points", "arrays", "receivers"):
-        seen: dict[str, int] = {}
-        for index, element in enumerate(getattr(park, name)):
-            if element.id in seen and not (name == "arrays" and _apart(park, element)):
-                yield Problem(f"{name}[{index}].id", f"{element.id} is used twice", "every id is used once")
-            seen[element.id] = index
-
-
-def _apart(park: Park, array: Array) -> bool:
-    return overlapping([a for a in park.arrays if a.id == array.id]) is None
-
-
-def _references(park: Park) -> Iterator[Problem]:
-    roles = {p.id: p.role for p in park.points}
-    for index, point in enumerate(park.points):
-        if point.parent is not None and point.parent not in roles:
-            yield Problem(f"points[{index}].parent", f"there is no point {point.parent}", _near(point.parent, roles))
-        elif point.parent is not None and _circular(point.id, park):
-            yield Problem(f"points[{index}].parent", f"{point.id} is its own ancestor", "the meter tree has no circles")
-    for index, array in enumerate(park.arrays):
-        for field, role in (("point", "pv"), ("weather", "weather")):
-            wanted = getattr(array, field)
-            if wanted is not None and roles.get(wanted) != role:
-                candidates = [i for i, r in roles.items() if r == role]
-                yield Problem(
-                    f"arrays[{index}].{field}", f"there is no {role} point {wanted}", _near(wanted, candidates)
-                )
-
-
-def _circular(start: str, park: Park) -> bool:
-    parents = {p.id: p.parent for p in park.points}
-    at, seen = parents.get(start), {start}
-    while at is not None and at not in seen:
-        seen.add(at)
-        at = parents.get(at)
-    return at == start
-
-
-def _device_terms(park: Park) -> Iterator[Problem]:
-    holders: dict[str, list[tuple[str, Dated]]] = {}
-    for p, point in enumerate(park.points):
-        yield from _overlap(point.devices, f"points[{p}].devices")
-        for d, device in enumerate(point.devices):
-            yield from _ordered(device, f"points[{p}].devices[{d}]")
-            if point.role != "weather":
-                holders.setdefault(device.id, []).append((f"points[{p}].devices[{d}]", device))
-    for device_id, held in holders.items():
-        clash = overlapping([d for _, d in held])
-        if clash:
-            yield Problem(held[clash[1]][0], f"device {device_id} serves two points at once", "end one with valid_to")
-
-
-def _shards(park: Park) -> Iterator[Problem]:
-    known = {d.id for _, d in park.assignments()}
-    held: dict[str, str] = {}
-    for name, shard in park.mqtt.shards.items():
-        for index, device in enumerate(shard.devices):
-            at = f"mqtt.shards.{name}.devices[{index}]"
-            if device not in known:
-                yield Problem(at, f"there is no device {device}", _near(device, known))
-            elif device in held:
-                yield Problem(at, f"device {device} is in shard {held[device]} already", "every device is in one shard")
-            held.setdefault(device, name)
-    if park.mqtt.shards and park.store.kind == "embedded":
-        reason = "the embedded store belongs to one process, so there is one collector"
-        yield Problem("mqtt.shards", reason, "remove them, or give store.url of an InfluxDB")
-
-
-def _overlap(elements: tuple[Dated, ...], path: str) -> Iterator[Problem]:
-    clash = overlapping(elements)
-    if clash:
-        reason = f"overlaps in time with number {clash[0] + 1}"
-        yield Problem(f"{path}[{clash[1]}]", reason, "end the earlier one with valid_to")
-
-
-def _ordered(element: Dated, path: str) -> Iterator[Problem]:
-    if element.valid_from and element.valid_to and element.valid_to <= element.valid_from:
-        yield Problem(f"{path}.valid_to", "is not after valid_from")
-
-
-def _near(word: str, known: Any) -> str:  # Any: any collection of names
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean {near[0]}?" if near else "see `points`"
+def _inside(place: dict[str, Any], part: int | str, schema: dict[str, Any]) -> list[dict[str, Any]]:  # Any: JSON Schema
+    inner = place.get("items") if isinstance(part, int) else place.get("properties", {}).get(part)
+    inner = inner or place.get("additionalProperties")
+    if not isinstance(inner, dict):
+        return []
+    choices = inner.get("anyOf") or inner.get("oneOf") or [inner]
+    return [schema["$defs"][c["$ref"].rpartition("/")[2]] if "$ref" in c else c for c in choices]
 
 
 def _anchored(park: Park, folder: Path) -> Park:

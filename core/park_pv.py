@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from core.dated import Dated, Identifier, Model, Share
+from core.dated import Dated, Day, Identifier, Model, Share
 from core.text import Text
 
 
@@ -21,7 +20,7 @@ class Curtailment(Dated):
 class Cleaning(Model):
     """A day on which modules were washed: soiling starts again from there."""
 
-    day: date
+    day: Day
     note: str = ""
 
 
@@ -82,7 +81,7 @@ class Array(Dated):
     transposition: Literal["hay-davies", "perez-driesse"] | None = Field(
         None, description="default: what measures best on its rung"
     )
-    commissioned: date | None = None
+    commissioned: Day | None = None
     weather: Identifier | None = Field(None, description="the weather point that serves it")
     strings: int | None = Field(None, gt=0)
     curtailments: tuple[Curtailment, ...] = Field((), description="log of orders to deliver less")

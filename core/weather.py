@@ -5,9 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
+import numpy as np
 import pandas as pd
 
+from core.errors import Rejected
+
 WEATHER_COLUMNS = ("start", "ghi_wm2", "temp_air_c", "wind_speed_ms")
+# Of an hour's mean on the ground: no more light than above the atmosphere, nothing beyond the records of the weather.
+POSSIBLE = {"ghi_wm2": (-5.0, 1420.0), "temp_air_c": (-90.0, 60.0), "wind_speed_ms": (0.0, 115.0)}
 
 
 class WeatherService(Protocol):
@@ -25,3 +30,33 @@ class WeatherService(Protocol):
 
     def forecast(self, lat: float, lon: float, now: datetime, hours: int) -> pd.DataFrame:
         """Return the weather that is expected: the interval `now` lies in and those after it, `hours` long in all."""
+
+
+def believable(service: str, weather: pd.DataFrame) -> pd.DataFrame:
+    """Return what a service answered; raise Rejected where it is no table of hours, or holds what no weather can be.
+
+    One such value says that the others are not to be believed either: another unit, another place, another clock. A
+    trace of light below zero is a weather model's rounding, and none.
+    """
+    if missing := [name for name in WEATHER_COLUMNS if name not in weather]:
+        raise Rejected(f"{service} answers without {', '.join(missing)}")
+    starts = pd.DatetimeIndex(weather["start"])
+    if starts.tz is None:
+        raise Rejected(f"{service} answers with times that name no zone")
+    steps = np.diff(starts.as_unit("us").asi8)
+    if (steps <= 0).any():
+        at = starts[int(np.argmax(steps <= 0)) + 1]
+        raise Rejected(f"{service} answers with hours that are double or out of order: {_written(at)}")
+    for name, (low, high) in POSSIBLE.items():
+        values = weather[name].to_numpy(dtype=float)
+        beyond = (values < low) | (values > high)
+        if beyond.any():
+            at, value = starts[int(np.argmax(beyond))], values[beyond][0]
+            raise Rejected(
+                f"{service} answers {name} {value:g} for {_written(at)}, which lies outside {low:g} to {high:g}"
+            )
+    return weather.assign(ghi_wm2=weather["ghi_wm2"].clip(lower=0.0))
+
+
+def _written(at: pd.Timestamp) -> str:
+    return f"{at.tz_convert('UTC'):%Y-%m-%d %H:%M} UTC"

@@ -66,4 +66,4 @@ class Baselines:
         known = np.isfinite(kwh)
         days = [d for d, k in zip(past.seen[first:], known, strict=True) if k]
         air = plan.air_of(self._park, past)[first:]
-        return demand.Daily(days, kwh[known], air[known], self._park.days.day_classes(days))
+        return demand.Daily(days, kwh[known], air[known], self._park.days.day_classes(days), self._park.latitude)

@@ -1,12 +1,13 @@
-r"""How much a load uses in a day by class of day and outdoor temperature: the baseline consumption is held against.
+r"""How much a load uses in a day by class of day, outdoor temperature and darkness: the baseline consumption is held against.
 
 Change-point regression (ASHRAE Guideline 14-2014, annex D; IPMVP option C; Kissock et al., ASHRAE RP-1050):
 
 .. math:: E_d = L_{g(d)} (+|\cdot) [h\,(T_h - T_d)^+ + c\,(T_d - T_c)^+]
 
 with a level L per group of day classes, slopes h, c >= 0 and balance points T_h <= T_c found on a grid; temperature
-adds kWh (form `added`) or a share of the level (form `share`, for a closed building heats less). Of all forms the one
-with the least Bayesian information criterion is taken. What cannot be learned is refused with a code, never guessed.
+adds kWh (form `added`) or a share of the level (form `share`, for a closed building heats less). Street lamps and the
+like follow the sun: kWh per hour of darkness may stand beside these, where the days differ enough in it to tell. Of all
+forms the one with the least Bayesian information criterion is taken. What cannot be learned is refused with a code, never guessed.
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ import numpy as np
 from core.holidays import DAY_CLASSES, HOLIDAY, MAKEUP, WEEKDAYS, WORKDAYS
 from core.statements import Json
 from models.series import Bools, Floats, Ints
+from models.sky import night_hours
 
-VERSION = "demand-1"
+VERSION = "demand-2"
 MIN_DAYS = 28  # every weekday four times
 WINDOW_DAYS = 365  # older days speak of another use
 MIN_WORKDAYS = 10
 MIN_SEEN = 2  # a weekday met less often has no level of its own
 MIN_RANGE_K = 0.5  # a thermometer that varies less in four weeks does not measure
+MIN_NIGHT_RANGE_H = 0.5  # a fortnight away from the solstices at middle latitudes
+FOLLOWS = (0.5, 2.0)  # of the mean use per hour of darkness: half of it may burn by day, or be dimmed late at night
 MAX_CV_RMSE = 0.30  # ASHRAE Guideline 14: the bound for hourly models; a daily one has to be better than that
 MIN_KWH = 0.05  # a day; below it there is nothing to model
 STEP_K = 1.0  # of the grid of balance points
@@ -36,7 +40,7 @@ HEATING_C, COOLING_C = (4.0, 20.0), (14.0, 30.0)  # where balance points are loo
 FLAT = 1e-6  # squared degrees; less is no variation beside the design
 MIN_SIDE = 7  # days on the sloped side of a balance point
 BETTER = 2.0  # of BIC, for one more parameter to be believed ("positive", Kass and Raftery 1995)
-CHANGED = 10.0  # of BIC, for a change of use to be believed ("very strong")
+CHANGED = 10.0  # of BIC, for a change of use or a load that follows darkness to be believed ("very strong")
 OUTLIER = 5.0  # robust standard deviations
 MAX_OUTLIERS = 0.05
 SPLIT_EVERY = 3
@@ -52,12 +56,21 @@ class Daily:
     kwh: Floats
     temp_air_c: Floats
     day_class: Sequence[str]
+    latitude: float | None = None  # where lamps may be learned from the length of the night
 
     def where(self, chosen: Bools) -> Daily:
         """Return some of the days."""
         at = np.flatnonzero(chosen).tolist()
         days, classes = [self.days[i] for i in at], [self.day_class[i] for i in at]
-        return Daily(days, self.kwh[chosen], self.temp_air_c[chosen], classes)
+        return Daily(days, self.kwh[chosen], self.temp_air_c[chosen], classes, self.latitude)
+
+    @property
+    def dark(self) -> Floats | None:
+        """Hours of darkness beyond the mean of these days; None where they are too much alike to learn from."""
+        if self.latitude is None or not len(self.days):
+            return None
+        hours = _night(self.latitude, self.days)
+        return hours - hours.mean() if float(np.ptp(hours)) >= MIN_NIGHT_RANGE_H else None
 
 
 @dataclass(frozen=True)
@@ -110,8 +123,10 @@ def insufficient(daily: Daily) -> str:
     return ""
 
 
-def predict(body: Mapping[str, Json], temp_air_c: Floats, day_class: Sequence[str]) -> Floats:
-    """Return kWh per day by a baseline's body. An unknown temperature counts as the mean of those learned from."""
+def predict(
+    body: Mapping[str, Json], temp_air_c: Floats, day_class: Sequence[str], days: Sequence[date] = ()
+) -> Floats:
+    """Return kWh per day by a baseline's body. What is unknown, temperature or day, counts as the mean learned from."""
     groups = _mapping(body["day_classes"])
     levels = _mapping(body["levels"])
     base = np.array([_number(levels[str(groups[c])]) for c in day_class])
@@ -122,6 +137,10 @@ def predict(body: Mapping[str, Json], temp_air_c: Floats, day_class: Sequence[st
         rise += _number(body["heating"]) * np.maximum(_number(body["heating_c"]) - air, 0.0)
     if body["cooling_c"] is not None:
         rise += _number(body["cooling"]) * np.maximum(air - _number(body["cooling_c"]), 0.0)
+    if "night" in body and len(days):
+        night = _mapping(body["night"])
+        longer = _night(_number(night["latitude"]), days) - _number(night["mean_h"])
+        base = base + _number(night["kwh_per_h"]) * longer
     used: Floats = base * (1.0 + rise) if body["form"] == "share" else base + rise
     return np.maximum(used, 0.0)
 
@@ -136,7 +155,7 @@ def change_of_use(daily: Daily) -> date | None:
     if size < 2 * MIN_SEGMENT:
         return None
     groups, _ = _groups(daily, "week")
-    dummies = _dummies(groups)
+    dummies = _with_night(daily, _dummies(groups))
     rises = _rises(daily.temp_air_c)
     plain = _bic(_best(daily.kwh, dummies, rises), size, dummies.shape[1])
     drift = np.column_stack([dummies, np.linspace(0.0, 1.0, size)])
@@ -181,18 +200,21 @@ def _fitted(daily: Daily) -> tuple[dict[str, Json], Floats]:
         groups, names = _groups(daily, calendar)
         dummies = _dummies(groups)
         rises = _rises(daily.temp_air_c)
-        for form in ("added", "share"):
+        for form in ("added", "share", "night"):
+            base = dummies if form != "night" else _and_night(daily, dummies)
             weights = (dummies @ _levels(daily.kwh, dummies)) if form == "share" else np.ones(size)
-            if np.any(weights < MIN_KWH):
+            if base is None or np.any(weights < MIN_KWH):
                 continue
-            fit = _best(daily.kwh, dummies, rises * weights[:, None])
+            fit = _best(daily.kwh, base, rises * weights[:, None])
             factor = _rise(fit, daily.temp_air_c)
-            design = dummies * (1.0 + factor)[:, None] if form == "share" else dummies
+            design = base * (1.0 + factor)[:, None] if form == "share" else base
             target = daily.kwh if form == "share" else daily.kwh - factor
             levels = _levels(target, design)
+            if form == "night" and not _follows(daily, float(levels[-1])):
+                continue
             left = target - design @ levels
-            parameters = dummies.shape[1] + fit.spent
-            value = _bic_of(float(left @ left), size, parameters)
+            parameters = base.shape[1] + fit.spent
+            value = _bic_of(float(left @ left), size, parameters) + (CHANGED if form == "night" else 0.0)
             body = _body(daily, fit, form, calendar, names, levels, left, parameters)
             candidates.append((value + BETTER * parameters, body, left))
     _, body, left = min(candidates, key=lambda c: c[0])
@@ -212,10 +234,11 @@ def _body(
     mean, free = float(np.mean(daily.kwh)), max(len(daily.days) - parameters, 1)
     order = sorted({names[c] for c in daily.day_class})
     seen = {c: daily.day_class.count(c) for c in DAY_CLASSES}
+    levels, night = (levels[:-1], float(levels[-1])) if form == "night" else (levels, None)
     shape = {(False, False): "none", (True, False): "heating", (False, True): "cooling", (True, True): "both"}
     return {
         "model": f"{shape[fit.heating_c is not None, fit.cooling_c is not None]}/{calendar}/{form}",
-        "form": form,
+        "form": "share" if form == "share" else "added",
         "levels": {name: round(float(level), 4) for name, level in zip(order, levels, strict=True)},
         "day_classes": dict(names),
         "assumed": [c for c in (HOLIDAY, MAKEUP) if seen[c] < MIN_SEEN],
@@ -228,8 +251,44 @@ def _body(
         "temp_mean_c": round(float(np.mean(daily.temp_air_c)), 2),
         "temp_low_c": round(float(np.min(daily.temp_air_c)), 2),
         "temp_high_c": round(float(np.max(daily.temp_air_c)), 2),
+        **({"night": _night_part(daily, night)} if night is not None else {}),
         **_span(daily),
     }
+
+
+def _night_part(daily: Daily, kwh_per_h: float) -> dict[str, Json]:
+    latitude = daily.latitude or 0.0
+    hours = _night(latitude, daily.days)
+    return {"kwh_per_h": round(kwh_per_h, 6), "mean_h": round(float(hours.mean()), 6), "latitude": latitude}
+
+
+def _follows(daily: Daily, kwh_per_h: float) -> bool:
+    """Say whether so much per hour of darkness is what a load that is on by night can use: about its energy over its nights.
+
+    Anything else is another course of the year that the night happens to be like.
+    """
+    nightly = float(np.mean(daily.kwh)) / float(_night(daily.latitude or 0.0, daily.days).mean())
+    return FOLLOWS[0] * nightly <= kwh_per_h <= FOLLOWS[1] * nightly
+
+
+def _night(latitude: float, days: Sequence[date]) -> Floats:
+    return night_hours(latitude, np.array([d.timetuple().tm_yday for d in days], dtype=float))
+
+
+def _and_night(daily: Daily, dummies: Floats) -> Floats | None:
+    dark = daily.dark
+    return None if dark is None else np.column_stack([dummies, dark])
+
+
+def _with_night(daily: Daily, dummies: Floats) -> Floats:
+    """Return the calendar's columns, with darkness beside them where the load follows it more than the temperature."""
+    both, rises, size = _and_night(daily, dummies), _rises(daily.temp_air_c), len(daily.days)
+    if both is None:
+        return dummies
+    plain, dark = (_best(daily.kwh, d, rises) for d in (dummies, both))
+    slope = float(_levels(daily.kwh - _rise(dark, daily.temp_air_c), both)[-1])
+    better = _bic(dark, size, both.shape[1]) + CHANGED < _bic(plain, size, dummies.shape[1])
+    return both if better and _follows(daily, slope) else dummies
 
 
 def _span(daily: Daily) -> dict[str, Json]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
@@ -16,7 +17,7 @@ from core.quantities import Period, Scope
 from core.statements import Json, Kind, Statement
 from core.store import State, Store
 from core.timebase import day_bounds, day_of, month_bounds
-from core.weather import WeatherService
+from core.weather import WeatherService, believable
 from models import outlook, plan, plant, rollup, rows
 from models.baselines import Baselines
 from models.foretelling import HISTORY_DAYS, read_past, trimmed
@@ -30,6 +31,7 @@ GRACE = timedelta(minutes=20)  # after midnight, for the last readings of the da
 FORECAST_HOURS = 7 * 24
 MISS, PLAN = "outlook_miss_probability", "outlook_plan_kwh"
 NET = ("outlook_net_p10_kwh", "outlook_net_p50_kwh", "outlook_net_p90_kwh")
+log = logging.getLogger(__name__)
 
 
 class Outlooks:
@@ -48,10 +50,10 @@ class Outlooks:
             return
         try:
             answer = self._weather.forecast(self._park.latitude, self._park.longitude, now, FORECAST_HOURS)
-        except (Retryable, Rejected, ConfigError):
+            self._asked = (today, believable(self._weather.name, answer))
+        except (Retryable, Rejected, ConfigError) as error:
+            log.warning("no forecast, so today's outlook is drawn from the park's own days: %s", error)
             self._asked = (today, None)
-        else:
-            self._asked = (today, answer)
 
     def run(self, now: datetime) -> list[Statement]:
         """Say what has not been said today; return what is new.

@@ -137,12 +137,25 @@ def clearness(past: Past, clear: Clear, array: str) -> Clearness:
 
 
 def scale(past: Past, array: str) -> Floats:
-    """Return by what the expectation of every past day was multiplied: the calibration in force, 1 without one."""
+    """Return by what the expectation of every past day was multiplied: the calibration in force, 1 without one.
+
+    A day of which nothing was stored has the calibration of the day before.
+    """
     key = (Scope.ARRAY.value, array, "calibration_factor")
     if key not in past.table:
         return np.ones(past.size)
-    factor = np.nan_to_num(past.table[key].value[: past.size])
-    return np.where(factor > 0, factor, 1.0)
+    factor = past.table[key].value[: past.size]
+    said = np.maximum.accumulate(np.where(factor > 0, np.arange(past.size), -1))
+    return np.where(said >= 0, factor[said], 1.0)
+
+
+def park_scale(past: Past, arrays: Sequence[str]) -> Floats:
+    """Return by what the park's expectation of every past day was multiplied: the calibrations of its arrays, weighed."""
+    found, plain = np.zeros(past.size), np.zeros(past.size)
+    for array in arrays:
+        expected = np.nan_to_num(past.whole(Scope.ARRAY, array, "expected_kwh"))
+        found, plain = found + expected, plain + expected / scale(past, array)
+    return np.where(plain > 0, found / np.where(plain > 0, plain, 1.0), 1.0)
 
 
 def to_newest_scale(past: Past, array: str) -> Floats:

@@ -197,7 +197,7 @@ def _loads(k: Known, day: date, usual: Bools) -> tuple[dict[str, float], dict[st
     for point in k.park.top_loads():
         body = k.baselines.get(point.id)
         if body is not None and "refused" not in body:
-            found[point.id] = round(float(demand.predict(body, air, [k.park.days.day_class(day)])[0]), 3)
+            found[point.id] = round(float(demand.predict(body, air, [k.park.days.day_class(day)], [day])[0]), 3)
             by[point.id] = body["last_day"]
         else:
             found[point.id] = round(_mean(k, Scope.POINT, point.id, "load_kwh", usual), 3)
@@ -209,7 +209,7 @@ def _park_load(k: Known, day: date, usual: Bools) -> tuple[float, dict[str, Json
     body = k.baselines.get(k.park.id)
     if body is not None and "refused" not in body:
         air, _ = normal_air(k, [day])
-        used = float(demand.predict(body, air, [k.park.days.day_class(day)])[0])
+        used = float(demand.predict(body, air, [k.park.days.day_class(day)], [day])[0])
         return used, {k.park.id: body["last_day"]}
     return _mean(k, Scope.PARK, k.park.id, "load_kwh", usual), {}
 

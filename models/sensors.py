@@ -132,7 +132,7 @@ def _climate(day: _Day) -> Iterator[Fault]:
         return
     typical = day.of_sky(day.sky.typical_air_c)
     if abs(float(np.mean(column[fine] - typical[fine]))) > CLIMATE_K:
-        what = f"temp_air_c {np.mean(column[fine]):.1f} °C ≁ {np.mean(typical):.0f} °C"
+        what = f"temp_air_c {np.mean(column[fine]):.1f} °C ≠ {np.mean(typical):.0f} °C"
         yield Fault("temp_air_c", "climate", day.number, what)
 
 

@@ -93,3 +93,16 @@ def typical_air(latitude: float, altitude_m: float, day_of_year: Floats) -> Floa
     mean = EQUATOR_MEAN_C - MEAN_FALL_C * latitude**2 - LAPSE_C_PER_M * altitude_m
     temperature: Floats = mean + SWING_C * abs(latitude) * season + DAYLIGHT_C
     return temperature
+
+
+def night_hours(latitude: float, day_of_year: Floats) -> Floats:
+    """Return how long the sun is below the horizon on each day, in hours; 0 on a polar day, 24 in a polar night.
+
+    ``24 - 2/15 acos((sin h - sin φ sin δ) / (cos φ cos δ))`` with ``δ = 23.45° sin(360° (284 + n) / 365)`` (Cooper
+    1969) and the visible sunrise h. Within some minutes below 60 degrees of latitude.
+    """
+    tilt = np.radians(23.45 * np.sin(2 * np.pi * (284.0 + np.asarray(day_of_year, dtype=float)) / 365.0))
+    phi = np.radians(np.clip(latitude, -89.9, 89.9))
+    reach = (np.sin(np.radians(HORIZON_DEG)) - np.sin(phi) * np.sin(tilt)) / (np.cos(phi) * np.cos(tilt))
+    night: Floats = 24.0 - 2.0 / 15.0 * np.degrees(np.arccos(np.clip(reach, -1.0, 1.0)))
+    return night

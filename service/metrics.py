@@ -89,9 +89,13 @@ class ParkMetrics:
         failures = CounterMetricFamily("parkwatt_job_failures", "Failed runs of a job", labels=["job"])
         missed = CounterMetricFamily("parkwatt_job_missed", "Runs skipped because one was still going", labels=["job"])
         duration = GaugeMetricFamily("parkwatt_job_duration_seconds", "How long the last run took", labels=["job"])
+        silent = GaugeMetricFamily(
+            "parkwatt_job_silent_seconds", "For how long a job that runs has not been known to get on", labels=["job"]
+        )
         for name, health in self._runtime.jobs.items():
+            silent.add_metric([name], health.silent_s(self._runtime.clock))
             runs.add_metric([name], health.runs)
             failures.add_metric([name], health.failures)
             missed.add_metric([name], health.missed)
             duration.add_metric([name], health.last_duration_s)
-        yield from (runs, failures, missed, duration)
+        yield from (runs, failures, missed, duration, silent)

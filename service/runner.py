@@ -50,7 +50,8 @@ RULES_EVERY_S = 60
 WATCH_EVERY_S = 60
 FORETELL_EVERY_S = 300  # once a day there is something to say, soon after midnight
 DIAGNOSE_EVERY_S = 300
-ASKING = {"weather", "foretell"}  # they ask somebody else, and hold up nobody meanwhile
+# They ask somebody else, or search long and write no series: they hold up nobody meanwhile.
+ASIDE = {"weather", "foretell", "diagnose"}
 COMPACT_EVERY_H = 6
 COMPACT_LAG = timedelta(days=3)  # days older than this seldom receive late readings
 CLOCK_CHECK_S = 5.0
@@ -68,6 +69,22 @@ class JobHealth:
     last_success: datetime | None = None
     last_duration_s: float = 0.0
     last_error: str | None = None
+    running_since: datetime | None = None  # None while it rests, or waits for its turn
+    waiting_since: datetime | None = None  # for another job to end
+    alive_s: float = 0.0  # by the monotonic clock, when it was last known to get on
+
+    def begins(self, clock: Clock) -> None:
+        """Note that it waits no longer."""
+        self.waiting_since, self.running_since, self.alive_s = None, clock.now(), clock.monotonic_s()
+
+    def silent_s(self, clock: Clock) -> float:
+        """Return for how long a job that runs has not been known to get on; 0 where it does not run."""
+        return clock.monotonic_s() - self.alive_s if self.running_since else 0.0
+
+    def told(self, clock: Clock) -> dict[str, object]:
+        """Return it as plain values, for whoever asks."""
+        own = {name: value for name, value in vars(self).items() if name != "alive_s"}
+        return own | {"silent_s": round(self.silent_s(clock), 1)}
 
 
 @dataclass
@@ -143,7 +160,8 @@ class Jobs:
         self._runtime = runtime
         self._compute = Compute(runtime.park, runtime.store, runtime.state)
         self._diagnosis = Diagnosis(runtime.park, runtime.store, runtime.state)
-        self._diagnosed: date | None = None  # the day on which faults were last looked for; None where the past changed
+        self._past_changes = 0  # how often late readings changed a day that was over
+        self._diagnosed: tuple[date, int] | None = None  # the last day that was searched for faults, and after how many
         self._rules = RuleEngine(runtime.park, runtime.store, runtime.state)
         self._notifier = Notifier(runtime.park, runtime.state)
         self._alerts = AlertCopy(runtime.park, runtime.store, runtime.state, runtime.say)
@@ -209,8 +227,9 @@ class Jobs:
         """Run a job; a fault is told once per wording, and the next run tries again."""
         clock = self._runtime.clock
         health.last_start, started_s = clock.now(), clock.monotonic_s()
+        health.begins(clock)
         try:
-            with contextlib.nullcontext() if name in ASKING else self._runtime.working:
+            with contextlib.nullcontext() if name in ASIDE else self._turn(health):
                 work(health.last_start)
         except Exception as error:
             health.failures += 1
@@ -224,19 +243,37 @@ class Jobs:
                 log.info("job works again", extra={"job": name})
             health.last_error, health.last_success = None, clock.now()
             health.runs += 1
+        finally:
+            health.running_since = health.waiting_since = None
         health.last_duration_s = clock.monotonic_s() - started_s
 
+    @contextlib.contextmanager
+    def _turn(self, health: JobHealth) -> Iterator[None]:
+        """Wait until no other job writes, and note that it is waiting for which the job cannot be blamed."""
+        health.waiting_since, health.running_since = self._runtime.clock.now(), None
+        with self._runtime.working:
+            health.begins(self._runtime.clock)
+            yield
+
+    def _health(self, name: str) -> JobHealth:
+        return self._runtime.jobs.get(name) or JobHealth()
+
     def _run_compute(self, now: datetime) -> None:
-        result = self._compute.run(now)
+        health = self._health("compute")
+
+        def alive(_done: int, _all: int) -> None:
+            health.alive_s = self._runtime.clock.monotonic_s()
+
+        result = self._compute.run(now, alive)
         self._lateness.touched(result)
         if result.changed:
             if self._touched_the_past(result):
-                self._diagnosed = None
+                self._past_changes += 1
             self._runtime.tell("data")
 
     def _run_foretell(self, now: datetime) -> None:
         self._outlooks.ask(now)
-        with self._runtime.working:
+        with self._turn(self._health("foretell")):
             told = self._outlooks.run(now)
         if told:
             self._runtime.tell("data")
@@ -248,12 +285,12 @@ class Jobs:
 
     def _run_diagnose(self, now: datetime) -> None:
         """Look for faults once a day is closed, and again where late readings or a correction changed an earlier one."""
-        day = self._diagnosis.last_day(now)
-        if day == self._diagnosed:
+        state = self._diagnosis.last_day(now), self._past_changes
+        if state == self._diagnosed:
             return
         if self._diagnosis.run(now):
             self._runtime.tell("data")
-        self._diagnosed = day
+        self._diagnosed = state
 
     def _run_rules(self, now: datetime) -> None:
         alerts = {a.fingerprint: (a.state, a.active_at) for a in self._rules.evaluate(now)}

@@ -101,7 +101,9 @@ def baseline(load: str, per_day: float, per_k: float = 0.0) -> Statement:
     return Statement(Kind.BASELINE, load, SAID, FOREVER, SAID, "t", {"level": per_day, "slope": per_k})
 
 
-def predict(body: Mapping[str, Json], temp_air_c: Floats, day_class: Sequence[str]) -> Floats:
+def predict(
+    body: Mapping[str, Json], temp_air_c: Floats, day_class: Sequence[str], _days: Sequence[date] = ()
+) -> Floats:
     """Return kWh per day by such a baseline; a Sunday needs half."""
     level, slope = float(str(body["level"])), float(str(body["slope"]))
     base = np.array([level / 2 if c == "sun" else level for c in day_class])

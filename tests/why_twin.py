@@ -274,7 +274,9 @@ def baselines(kwh: Floats, days: Sequence[date], warm: Floats) -> list[dict[str,
     return [{"levels": by, "last_day": day, **terms} for by, day in zip(levels_of, LEARNED, strict=True)]
 
 
-def predict(body: Mapping[str, Json], temp_air_c: Floats, day_class: Sequence[str]) -> Floats:
+def predict(
+    body: Mapping[str, Json], temp_air_c: Floats, day_class: Sequence[str], _days: Sequence[date] = ()
+) -> Floats:
     """Return kWh per day by such a baseline."""
     levels = body["levels"]
     assert isinstance(levels, dict)

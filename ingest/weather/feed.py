@@ -14,7 +14,7 @@ from core.park import ForecastService, Park, Point
 from core.quality import ReadingFlag
 from core.quantities import READING
 from core.store import State, Store
-from core.weather import WEATHER_COLUMNS, WeatherService
+from core.weather import WEATHER_COLUMNS, WeatherService, believable
 from ingest.appending import append_what_fits
 from ingest.batch import touched
 from ingest.weather.open_meteo import OpenMeteo
@@ -55,7 +55,7 @@ class Feed:
         end = now.replace(minute=0, second=0, microsecond=0)
         start = self._since(device.id, end)
         weather = self._service.past(self._park.latitude, self._park.longitude, start, end)
-        sent = _readings(weather, device.id, now)
+        sent = _readings(believable(self._service.name, weather), device.id, now)
         # What stays the same makes no day be computed again.
         fresh = sent[(sent["value"] != self._store.held(sent)["value"]).to_numpy()].reset_index(drop=True)
         if not fresh.empty:

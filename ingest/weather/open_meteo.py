@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import pandas as pd
 import requests
+import urllib3
 
 from core.clock import Clock
 from core.errors import ConfigError, Rejected, Retryable
 from core.park import ForecastService
-from core.weather import WEATHER_COLUMNS
+from core.weather import WEATHER_COLUMNS, believable
 
 HOUR = timedelta(hours=1)
+HOUR_S = 3600
 RECENT_DAYS = 92  # the forecast service also knows so much of the past; older is in the archive
 LONGEST_FORECAST_H = 16 * 24
 PIECE_DAYS = 366  # of the archive, asked for at once
@@ -29,6 +32,7 @@ WHOLE_ANSWER = 3  # times the timeout, for all of an answer
 PART_BYTES = 1 << 16
 MOST_BYTES = 32 << 20  # a year of hours has half a megabyte
 BACK_OFF_S = 3600.0  # its limits are per minute, hour and day, and it does not say when one ends
+Floats: TypeAlias = npt.NDArray[np.float64]
 _ASKED = {"shortwave_radiation": "W/m²", "temperature_2m": "°C", "wind_speed_10m": "m/s"}
 
 
@@ -46,7 +50,7 @@ class OpenMeteo:
     def past(self, lat: float, lon: float, start: datetime, end: datetime) -> pd.DataFrame:
         first, last = _hour(start), _hour(end - timedelta(microseconds=1))
         if last < first:
-            return _frame([], {name: [] for name in _ASKED})
+            return _hours(_frame([], dict.fromkeys(_ASKED, np.zeros(0))))
         recent = self._clock.now().date() - timedelta(days=RECENT_DAYS - 1)
         parts = []
         while first <= last:
@@ -85,8 +89,8 @@ class OpenMeteo:
             # As a stream: `timeout` is only how long it may be silent, and an answer that drips would never end.
             with self._session.get(url, params=terms, timeout=timeout_s, allow_redirects=False, stream=True) as answer:
                 body = self._body(url, answer)
-        except requests.RequestException as error:
-            # Its own words would hold the whole address, and that may hold the key.
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            # Reading the stream by hand raises what lies below requests. Its own words would hold the whole address, and that may hold the key.
             raise Retryable(f"{self.name} at {url} does not answer ({type(error).__name__})") from None
         return self._read(url, answer, body)
 
@@ -114,10 +118,13 @@ class OpenMeteo:
             raise ConfigError(f"{self.name} at {url} refuses the key: {reason}", "see weather_service.api_key_env")
         if answer.status_code != requests.codes.ok:
             raise Rejected(f"{self.name} at {url} refuses the question: {answer.status_code} {reason}")
+        if isinstance(document, dict) and document.get("error"):
+            raise Rejected(f"{self.name} at {url} refuses the question: {reason}")
         try:
-            return _table(document)
+            labels, columns = _table(document)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise Rejected(f"{self.name} at {url} answers in another shape than documented: {error}") from error
+        return _hours(believable(f"{self.name} at {url}", _frame(labels, columns)))
 
 
 def _document(body: bytes) -> Any:  # Any: a foreign document
@@ -127,26 +134,43 @@ def _document(body: bytes) -> Any:  # Any: a foreign document
         return None
 
 
-def _table(document: Any) -> pd.DataFrame:  # Any: a foreign document
-    """Return an answer by interval; raises KeyError, TypeError or ValueError where it is not as documented."""
+def _table(document: Any) -> tuple[list[int], dict[str, Floats]]:  # Any: a foreign document
+    """Return an answer's labels and columns; raises KeyError, TypeError or ValueError where it is not as documented."""
     units, hourly = document["hourly_units"], document["hourly"]
-    for name, unit in _ASKED.items():
+    for name, unit in {"time": "unixtime", **_ASKED}.items():
         if units[name] != unit:
             raise ValueError(f"{name} in {units[name]!r}, not {unit!r}")
-    columns = {name: hourly[name] for name in _ASKED}
-    if any(len(column) != len(hourly["time"]) for column in columns.values()):
+    if document.get("utc_offset_seconds", 0) != 0:
+        raise ValueError(f"times {document['utc_offset_seconds']!r} s off UTC")
+    labels = hourly["time"]
+    columns = {name: _numbers(name, hourly[name]) for name in _ASKED}
+    if any(len(column) != len(labels) for column in columns.values()):
         raise ValueError("columns of different lengths")
-    return _frame([int(stamp) for stamp in hourly["time"]], columns)
+    if not isinstance(labels, list) or any(type(stamp) is not int or stamp % HOUR_S for stamp in labels):
+        raise ValueError("times that are no full hours")
+    return labels, columns
 
 
-def _frame(stamps: list[int], columns: dict[str, list[float | None]]) -> pd.DataFrame:
+def _numbers(name: str, values: Any) -> Floats:  # Any: a foreign document
+    # numpy alone would read "12" and true as numbers.
+    if not isinstance(values, list) or any(type(v) not in {int, float, type(None)} for v in values):
+        raise TypeError(f"{name} is no list of numbers")
+    return np.array(values, dtype=float)
+
+
+def _frame(labels: list[int], columns: dict[str, Floats]) -> pd.DataFrame:
+    """Return an answer as a table, each row still what belongs to its label."""
+    times = pd.to_datetime(pd.Series(labels, dtype="int64"), unit="s", utc=True).astype("datetime64[us, UTC]")
+    return pd.DataFrame(dict(zip(WEATHER_COLUMNS, (times, *(columns[name] for name in _ASKED)), strict=True)))
+
+
+def _hours(labelled: pd.DataFrame) -> pd.DataFrame:
     """Return what belongs to the hours between successive labels: the first label only begins one."""
-    ends = pd.to_datetime(pd.Series(stamps, dtype="int64"), unit="s", utc=True).astype("datetime64[us, UTC]")
-    ghi, air, wind = (np.array(columns[name], dtype=float) for name in _ASKED)
-    whole = np.diff(np.array(stamps, dtype=np.int64)) == HOUR // timedelta(seconds=1)
+    ghi, air, wind = (labelled[name].to_numpy() for name in WEATHER_COLUMNS[1:])
     values = (ghi[1:], (air[1:] + air[:-1]) / 2.0, (wind[1:] + wind[:-1]) / 2.0)
-    frame = pd.DataFrame(dict(zip(WEATHER_COLUMNS, (ends[:-1], *values), strict=True)))
-    kept: pd.DataFrame = frame.loc[whole].replace([np.inf, -np.inf], np.nan)
+    frame = pd.DataFrame(dict(zip(WEATHER_COLUMNS, (labelled["start"].iloc[:-1], *values), strict=True)))
+    whole = labelled["start"].diff().iloc[1:].to_numpy() == HOUR
+    kept: pd.DataFrame = frame.loc[whole]
     return kept.reset_index(drop=True)
 
 

@@ -30,7 +30,8 @@ PARK_FLOWS = ("net_balance_kwh", "load_kwh", "residual_kwh", "charge_kwh", "disc
 # An expectation from these says how bright a day could have been, not how bright it was.
 CLEAR = bit(Reason.RUNG_CLEAR_SKY) | bit(Reason.RUNG_TEMPERATURE)
 
-Predict = Callable[[Mapping[str, Json], Floats, Sequence[str]], Floats]  # baseline, degrees C, day classes -> kWh a day
+# Baseline, degrees C, day classes, days -> kWh a day.
+Predict = Callable[[Mapping[str, Json], Floats, Sequence[str], Sequence[date]], Floats]
 ClassOf = Callable[[date], str]
 Key = tuple[Scope, str, str]
 
@@ -303,7 +304,8 @@ class _Model:
             for column, temperature, classes in zip(
                 found, (normal, normal, warm, warm), (planned, actual, planned, actual), strict=True
             ):
-                column[days] = self.predict(self.baselines[load][number].body, temperature, classes)
+                body, dates = self.baselines[load][number].body, [self.grid.days[n] for n in days]
+                column[days] = self.predict(body, temperature, classes, dates)
         return found[0], found[1], found[2], found[3]
 
     def _chosen(self, load: str, plan: Plan, start: datetime) -> int | None:

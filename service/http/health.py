@@ -10,9 +10,10 @@ from starlette.responses import Response
 from service.access import Access, Role
 from service.http.answers import AnyJson
 from service.metrics import ParkMetrics
-from service.runner import Runtime
+from service.runner import ASIDE, JobHealth, Runtime
 
 STALE_COMPUTE = timedelta(minutes=10)
+SILENT_S = 600.0  # a job that runs for so long without getting on does not return
 
 
 def health_router(runtime: Runtime, access: Access) -> APIRouter:
@@ -29,7 +30,7 @@ def health_router(runtime: Runtime, access: Access) -> APIRouter:
             "ok": not problems,
             "problems": problems,
             "collector": runtime.collector_status(),
-            "jobs": {name: vars(health) for name, health in runtime.jobs.items()},
+            "jobs": {name: health.told(runtime.clock) for name, health in runtime.jobs.items()},
         }
         return AnyJson(body, 503 if problems else 200)
 
@@ -58,7 +59,17 @@ def _problems(runtime: Runtime) -> list[str]:
     for name, health in runtime.jobs.items():
         if health.last_error:
             found.append(f"{name}: {health.last_error}")
+        if health.silent_s(runtime.clock) > SILENT_S and health.running_since:
+            found.append(_hanging(name, health, runtime))
         late = health.last_success is not None and now - health.last_success > STALE_COMPUTE
         if name == "compute" and late:
             found.append(f"nothing computed since {health.last_success:%H:%M:%S} UTC")
     return found
+
+
+def _hanging(name: str, hanging: JobHealth, runtime: Runtime) -> str:
+    """Say which job does not return, and who waits for it."""
+    began, minutes = hanging.running_since, hanging.silent_s(runtime.clock) / 60
+    waiting = [] if name in ASIDE else [other for other, health in runtime.jobs.items() if health.waiting_since]
+    held_up = f"; held up: {', '.join(waiting)}" if waiting else ""
+    return f"{name}: has not returned since {began:%Y-%m-%d %H:%M:%S} UTC, silent for {minutes:.0f} min{held_up}"

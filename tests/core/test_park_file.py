@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -55,6 +55,51 @@ def test_every_fault_has_line_reason_and_hint(old: str, new: str, told: str) -> 
     assert told in problems(SMALL.replace(old, new, 1))
 
 
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("horizon: [[90, 91]]", ".horizon[0]: is [azimuth 0 to 360 clockwise from north, elevation 0 to 90 above the horizon], in degrees"),
+        ("horizon: [[-1, 5]]", ".horizon[0]: is [azimuth 0 to 360 clockwise from north, elevation 0 to 90 above the horizon], in degrees"),
+        ("horizon: [[90, .nan]]", ".horizon[0][1]: Input should be a finite number"),
+        ("horizon: [[90, 5], [90, 7]]", ".horizon[1]: azimuth 90 comes after 90 (go once around from north, every azimuth once)"),
+        ("horizon: [[180, 5], [90, 3]]", ".horizon[1]: azimuth 90 comes after 180 (go once around from north, every azimuth once)"),
+        ("horizon: [[0, 5], [360, 7]]", ".horizon[1]: azimuth 360 is azimuth 0, where the elevation is 5, not 7 (leave one of them out)"),
+        ("curtailments: [{valid_from: 2026-10-03, valid_to: 2026-10-02, limit_kw: 4}]", ".curtailments[0].valid_to: is not after valid_from"),
+        ("curtailments: [{valid_from: 2026-10-03, limit_kw: 4}, {valid_from: 2026-10-04, limit_kw: 2}]", ".curtailments[1]: overlaps in time with number 1 (end the earlier one with valid_to)"),
+        ("curtailments: [{valid_from: 2026-10-03, valid_to: 2026-10-04, limit_kw: 4}, {valid_from: 2025-10-05, valid_to: 2025-10-06, limit_kw: 2}]", ".curtailments[1]: is earlier than number 1 (write the oldest first; is the year right?)"),
+        ("curtailments: [{valid_to: 2026-10-03, limit_kw: 4}]", ".curtailments[0].valid_from: is missing (an order begins some time: add it)"),
+        ("curtailments: [{valid_from: 2026-10-03, limit_kw: 40000}]", ".curtailments[0].limit_kw: 40000 is 667 times ac_kw 60 (both are written in kW, not in W)"),
+        ("curtailments: [{valid_from: 2026-10-03, limit_kw: .nan}]", ".curtailments[0].limit_kw: Input should be a finite number"),
+        ("curtailments: [{valid_from: 2026-02-30, limit_kw: 4}]", ".curtailments[0].valid_from: 2026-02-30 is no date (write it like 2026-10-01 or 2026-10-01T08:00)"),
+        ("curtailments: [{valid_from: '9999-10-03T10:00', limit_kw: 4}]", ".curtailments[0].valid_from: lies outside 1970 to 2200"),
+        ("curtailments: [{valid_from: '0001-01-01T00:00', limit_kw: 4}]", ".curtailments[0].valid_from: lies outside 1970 to 2200"),
+        ("curtailments: [{valid_from: '20261003', limit_kw: 4}]", ".curtailments[0].valid_from: is no date (write it like 2026-10-01 or 2026-10-01T08:00)"),
+        ("curtailments: [{array: roof-a, valid_from: 2026-10-03, limit_kw: 4}]", ".curtailments[0].array: is not a known key (here there are limit_kw, note, valid_from, valid_to)"),
+        ("cleanings: [{day: 2026-13-01}]", ".cleanings[0].day: 2026-13-01 is no date (write it like 2026-10-01)"),
+        ("cleanings: [{day: 0000-01-01}]", ".cleanings[0].day: 0000-01-01 is no date (write it like 2026-10-01)"),
+        ("cleanings: [{day: 9999-01-01}]", ".cleanings[0].day: lies outside 1970 to 2200"),
+        ("cleanings: [{day: 20260920}]", ".cleanings[0].day: is no date (write it like 2026-10-01)"),
+        ("cleanings: [{day: 2026-09-20}, {day: 2026-09-20}]", ".cleanings[1]: is the same time as number 1 (write each entry once)"),
+        ("cleanings: [{day: 2026-09-21}, {day: 2026-09-20}]", ".cleanings[1]: is earlier than number 1 (write the oldest first; is the year right?)"),
+        ("cleanings: [2026-09-20]", ".cleanings[0]: is no mapping of keys (write it like `key: value`)"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_horizon_or_log_that_cannot_be_is_refused_with_its_line(key: str, told: str, ends: str) -> None:
+    text = SMALL.replace("point: pv-b,", f"point: pv-b, {key},").replace("\n", ends)
+    assert problems(text) == [f"line 42: arrays[1]{told}"]
+    assert problems("\ufeff" + text) == [f"line 42: arrays[1]{told}"]
+
+
+def test_logs_in_order_are_read() -> None:
+    orders = "{valid_from: 2026-10-03, valid_to: 2026-10-04, limit_kw: 4}, {valid_from: 2026-10-04T00:00, limit_kw: 0}"
+    washed = "cleanings: [{day: 2026-03-01}, {day: '2026-09-20'}]"
+    key = f"horizon: [[0, 5], [180, 0], [360, 5]], curtailments: [{orders}], {washed}"
+    array = parse_park(SMALL.replace("point: pv-b,", f"point: pv-b, {key},").encode()).arrays[1]
+    assert [o.valid_from for o in array.curtailments] == [datetime(2026, 10, 2, 16, tzinfo=UTC), datetime(2026, 10, 3, 16, tzinfo=UTC)]  # fmt: skip
+    assert [c.day for c in array.cleanings] == [date(2026, 3, 1), date(2026, 9, 20)]
+
+
 def test_all_faults_come_at_once() -> None:
     text = SMALL.replace("latitude:", "latitdue:").replace("dc_kwp: 110", "dc_kwp: -1")
     assert len(problems(text)) == 3  # unknown, missing, out of range
@@ -70,6 +115,25 @@ def test_rubbish_is_refused_in_words(text: str) -> None:
 def test_bytes_that_are_no_text_are_refused() -> None:
     with pytest.raises(ConfigError, match="line 2: PARK.yaml: is not UTF-8 text"):
         parse_park(b"id: a\nname: \xff\n")
+
+
+def test_another_code_is_guessed() -> None:
+    chinese = SMALL.encode("gb18030")
+    with pytest.raises(ConfigError, match=r"line 2: PARK.yaml: is not UTF-8 text \(save it as UTF-8; it reads as GBK"):
+        parse_park(chinese)
+    with pytest.raises(ConfigError, match="it reads as UTF-16"):
+        parse_park(SMALL.encode("utf-16"))
+
+
+def test_a_file_s_name_stands_before_each_fault(tmp_path: Path) -> None:
+    wrong, empty = tmp_path / "PARK.yaml", tmp_path / "EMPTY.yaml"
+    wrong.write_text(SMALL.replace("latitude:", "latitdue:").replace("dc_kwp: 110", "dc_kwp: -1"), encoding="utf-8")
+    empty.write_bytes(b"\xef\xbb\xbf\r\n")
+    with pytest.raises(ConfigError) as caught:
+        load_park(wrong)
+    assert [line.startswith(f"{wrong}: line ") for line in str(caught.value).splitlines()] == [True, True, True]
+    with pytest.raises(ConfigError, match="EMPTY.yaml is empty"):
+        load_park(empty)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

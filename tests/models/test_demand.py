@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from core.holidays import Calendar
+from core.park_file import parse_park
+from core.timebase import day_bounds
 from models import demand
-from models.demand import Daily, baseline, predict
+from models.demand import Daily, baseline, change_of_use, predict
+from models.sky import night_hours
 from service.demo import source_years
+from service.demo.loads import load_power_kw
+from service.demo.site import park_yaml
+from service.demo.sky import sky
 
 CALENDAR = Calendar("CN")
 
@@ -171,3 +178,61 @@ def test_on_measured_load_shapes_ten_months_foretell_the_eleventh(profile, cv_rm
     assert abs(bias) < max(0.12, abs(plain))
     own, flat = np.abs(said - held_out.kwh).mean(), np.abs(np.mean(learned.kwh) - held_out.kwh).mean()
     assert own < flat
+
+
+def lamps(first: date, count: int) -> Daily:
+    """The demo's street lamps: dimmed after midnight, switched by the sun."""
+    park = parse_park(park_yaml(datetime(2026, 11, 22, tzinfo=UTC)).encode())
+    minute = int(day_bounds(first, park.zone)[0].timestamp()) // 60
+    over = sky(park.latitude, park.longitude, park.altitude_m, 1, minute, count * 1440)
+    kw = load_power_kw(park.point("street-lamps"), park, over, 1, minute)
+    days = days_from(first, count)
+    warm = over.temp_air_c.reshape(-1, 1440).mean(axis=1)
+    return Daily(days, kw.reshape(-1, 1440).sum(axis=1) / 60, warm, CALENDAR.day_classes(days), park.latitude)
+
+
+@pytest.mark.parametrize("first", [date(2026, 9, 24), date(2026, 3, 1), date(2026, 7, 10)])
+def test_lamps_follow_the_length_of_the_night(first):
+    whole = lamps(first, 90)
+    learned, held_out = whole.where(np.arange(90) < 60), whole.where(np.arange(90) >= 60)
+    body = baseline(learned)
+    assert body["model"] == "none/none/night"
+    assert body["cv_rmse"] < 0.01
+    said = predict(body, held_out.temp_air_c, held_out.day_class, held_out.days)
+    assert abs(said.sum() / held_out.kwh.sum() - 1) < 0.01
+    blind = dataclasses.replace(learned, latitude=None)
+    without = predict(baseline(blind), held_out.temp_air_c, held_out.day_class)
+    assert np.abs(said - held_out.kwh).mean() < np.abs(without - held_out.kwh).mean() / 3
+
+
+def test_half_a_year_of_lamps_is_no_change_of_use():
+    whole = lamps(date(2026, 2, 1), 180)
+    assert change_of_use(whole) is None
+    assert baseline(whole)["cv_rmse"] < 0.01
+
+
+def test_nights_that_hardly_differ_teach_nothing():
+    solstice = lamps(date(2026, 12, 7), 28)
+    assert solstice.dark is None
+    assert "night" not in baseline(solstice)
+
+
+def test_a_building_heated_in_autumn_does_not_follow_the_night():
+    days = days_from(date(2026, 9, 20), 75)
+    for seed in range(4):
+        learned = dataclasses.replace(office(days, air(days, seed), noise=0.04, seed=seed), latitude=31.2)
+        assert "night" not in baseline(learned)
+
+
+def test_an_unknown_day_counts_as_the_mean_night_of_those_learned_from():
+    body = baseline(lamps(date(2026, 9, 24), 60))
+    said = predict(json.loads(json.dumps(body)), np.full(2, np.nan), ["mon", "sun"])
+    assert said == pytest.approx([body["levels"]["all"]] * 2)
+
+
+def test_nights_of_all_latitudes():
+    days = np.array([80.0, 172.0, 355.0])
+    assert night_hours(0.0, days) == pytest.approx([11.9, 11.9, 11.9], abs=0.05)
+    assert night_hours(31.2, days) == pytest.approx([11.9, 9.8, 13.9], abs=0.15)
+    assert night_hours(78.0, days)[1:].tolist() == [0.0, 24.0]
+    assert night_hours(-90.0, days)[1:].tolist() == [24.0, 0.0]

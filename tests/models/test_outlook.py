@@ -8,9 +8,10 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from models import outlook
+from models import outlook, past
 from models.outlook import Foretold
 from models.outlooks import days_of
+from models.past import Past
 from tests import foretelling
 from tests.foretelling import PLANTS, World, days_ahead, months_ahead, pinball, world
 
@@ -168,3 +169,27 @@ def test_spells_of_weather_stay_together(here: World) -> None:
     assert ways.generation.shape == (outlook.PATHS, 30)
     assert (ways.generation >= 0).all()
     assert (ways.own <= np.minimum(ways.generation, ways.load) + 1e-6).all()
+
+
+@pytest.mark.parametrize("factor", [0.85, 1.15])
+def test_the_day_a_calibration_begins_is_no_change_of_weather(here: World, factor: float) -> None:
+    begun = here.past.days.index(SUMMER) - 9
+    since = np.arange(len(here.past.days)) >= begun
+    wrong = np.where(since, factor, 1.0)
+    table = dict(here.past.table)
+    for key in (("array", "plant", "expected_kwh"), ("park", here.park.id, "expected_kwh")):
+        table[key] = foretelling.as_series(here.past.table[key].value * wrong / factor)  # the nameplate is off by it
+    table["array", "plant", "calibration_factor"] = foretelling.as_series(np.where(since, factor, 1.0))
+    stepped = foretelling.as_world(here.park, here.past.days, table)
+    pool, plain = outlook.pool_of(stepped.known(SUMMER)), outlook.pool_of(here.known(SUMMER))
+    assert pool.share[pool.usable] * factor == pytest.approx(plain.share[plain.usable])
+    assert pool.given == pytest.approx((plain.given[0] * factor, plain.given[1] * factor))
+    days = days_of("month", SUMMER)
+    said = outlook.body(stepped.known(SUMMER), days, SUMMER)["generation_kwh"]
+    assert said == pytest.approx(outlook.body(here.known(SUMMER), days, SUMMER)["generation_kwh"], rel=0.005)
+
+
+def test_a_day_of_which_nothing_is_stored_keeps_the_calibration_before_it(here: World) -> None:
+    known = np.array([np.nan, 1.0, 1.1, np.nan, np.nan])
+    table = {("array", "plant", "calibration_factor"): foretelling.as_series(known)}
+    assert past.scale(Past(here.past.days[:5], table, 5), "plant").tolist() == [1.0, 1.0, 1.1, 1.1, 1.1]

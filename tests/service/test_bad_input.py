@@ -63,7 +63,7 @@ def test_a_wrong_configuration_is_refused_line_by_line(config: Path) -> None:
     for command in ("check", "run"):
         result = parkwatt(command, str(config))
         told(result, 2, "line 3: latitdue: is not a known key (did you mean latitude?)", "line 41: arrays[0].dc_kwp")
-        assert all(line.startswith("parkwatt: line ") for line in result.stderr.splitlines())
+        assert all(line.startswith(f"parkwatt: {config}: line ") for line in result.stderr.splitlines())
 
 
 def test_an_unknown_template_is_named(config: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
+import pandas as pd
 import pytest
 
-from core.errors import ConfigError
+from core.errors import ConfigError, Rejected
 from core.park import ForecastService
 from core.park_file import load_park, parse_park
 from core.quality import ReadingFlag
@@ -85,6 +87,29 @@ def test_the_same_answer_again_changes_nothing_and_a_mended_one_does(opened):
         again = Feed(park, service_of(ForecastService(url=url), Fixed()), store, state)
         assert again.run(NOW) == 2  # the hours on both sides of that instant
     assert state.dirty() != []
+
+
+def test_what_no_weather_can_be_is_stored_nowhere(opened):
+    park, store, state, _ = opened
+
+    class Strange:
+        name = "strange"
+        answer: ClassVar = {"ghi_wm2": [100.0, 200.0], "temp_air_c": [20.0, 20.0], "wind_speed_ms": [2.0, 2.0]}
+
+        def past(self, _lat, _lon, start, _end):
+            return pd.DataFrame({"start": pd.date_range(start, periods=2, freq="h"), **self.answer, **self.wrong})
+
+    for wrong, words in (
+        ({"ghi_wm2": [100.0, 5000.0]}, "strange answers ghi_wm2 5000"),
+        ({"temp_air_c": [90.0, 20.0]}, "strange answers temp_air_c 90"),
+        ({"start": [NOW, NOW]}, "double or out of order"),
+        ({"start": [NOW.replace(tzinfo=None), NOW.replace(tzinfo=None, hour=11)]}, "name no zone"),
+    ):
+        service = Strange()
+        service.wrong = wrong
+        with pytest.raises(Rejected, match=words):
+            Feed(park, service, store, state).run(NOW)
+    assert store.latest().empty
 
 
 def test_nobody_is_asked_unless_the_park_says_so():

@@ -19,6 +19,9 @@ from tests.ingest.weather.answers import documented, of_question, serving
 
 NOW = datetime(2026, 6, 20, 10, 20, tzinfo=UTC)
 PLACE = (31.2, 121.5)
+HOUR = datetime(2026, 6, 20, 10, tzinfo=UTC)
+LABEL = int(HOUR.timestamp())
+UNITS = {"time": "unixtime", "shortwave_radiation": "W/m²", "temperature_2m": "°C", "wind_speed_10m": "m/s"}
 
 
 class Fixed:
@@ -96,12 +99,44 @@ def test_a_forecast_begins_with_the_hour_that_runs():
         (200, {"hourly": {}}, Rejected, "another shape"),
         (200, documented(NOW, 3, temperature_2m=[1.0]), Rejected, "different lengths"),
         (200, documented(NOW, 3, temperature_2m=["mild", 1.0, 2.0]), Rejected, "another shape"),
-        (200, documented(NOW, 3) | {"hourly_units": {"shortwave_radiation": "kJ/m²"}}, Rejected, "kJ/m²"),
+        (200, documented(NOW, 3) | {"hourly_units": UNITS | {"shortwave_radiation": "kJ/m²"}}, Rejected, "kJ/m²"),
+        (200, documented(NOW, 3) | {"hourly_units": UNITS | {"temperature_2m": "°F"}}, Rejected, "temperature_2m in '°F'"),
+        (200, documented(NOW, 3) | {"hourly_units": UNITS | {"time": "iso8601"}}, Rejected, "time in 'iso8601'"),
+        (200, documented(HOUR, 3) | {"utc_offset_seconds": 28800}, Rejected, "28800 s off UTC"),
+        (200, {"error": True, "reason": "Data corrupted at path ''."}, Rejected, "Data corrupted"),
+        (200, documented(NOW, 3), Rejected, "no full hours"),
+        (200, documented(HOUR, 3, shortwave_radiation=[0.0, -40.0, 0.0]), Rejected, "ghi_wm2 -40 for 2026-06-20 11:00 UTC, which lies outside -5 to 1420"),
+        (200, documented(HOUR, 3, shortwave_radiation=[0.0, 5000.0, 0.0]), Rejected, "ghi_wm2 5000"),
+        (200, documented(HOUR, 3, temperature_2m=[20.0, 90.0, 20.0]), Rejected, "temp_air_c 90"),
+        (200, documented(HOUR, 3, temperature_2m=[20.0, "21.0", 20.0]), Rejected, "temperature_2m is no list of numbers"),
+        (200, documented(HOUR, 3, temperature_2m=[20.0, True, 20.0]), Rejected, "temperature_2m is no list of numbers"),
+        (200, documented(HOUR, 3, wind_speed_10m=[2.0, -2.0, 2.0]), Rejected, "wind_speed_ms -2"),
+        (200, documented(HOUR, 3, time=[LABEL, LABEL, LABEL + 3600]), Rejected, "double or out of order: 2026-06-20 10:00"),
+        (200, documented(HOUR, 3, time=[LABEL + 3600, LABEL, LABEL + 7200]), Rejected, "double or out of order"),
+        (200, documented(HOUR, 3, time=[LABEL, LABEL + 3600]), Rejected, "different lengths"),
+        (200, documented(HOUR, 3, time=[LABEL, None, LABEL + 7200]), Rejected, "no full hours"),
+        (200, documented(HOUR, 3, time=[0, 10**18, 2 * 10**18]), Rejected, "another shape"),
     ],
-)
+)  # fmt: skip
 def test_everything_else_a_server_says_has_a_name(status, document, error, words):
     with serving(lambda *_: (status, document)) as (url, _), pytest.raises(error, match=words):
         client(url).past(*PLACE, NOW - timedelta(hours=5), NOW)
+
+
+def test_a_trace_of_light_below_zero_is_none():
+    start = datetime(2026, 6, 20, 4, tzinfo=UTC)
+    with serving(lambda *_: (200, documented(start, 3, shortwave_radiation=[0.0, -0.4, 50.0]))) as (url, _):
+        found = client(url).past(*PLACE, start, start + timedelta(hours=2))
+    assert found["ghi_wm2"].tolist() == [0.0, 50.0]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"Content-Length: 1000", b"Transfer-Encoding: chunked", b"Content-Encoding: gzip\r\nContent-Length: 4"],
+)
+def test_an_answer_that_breaks_off_or_cannot_be_unpacked_is_retryable(head):
+    with breaking(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\nzz{}") as url, pytest.raises(Retryable):
+        client(url).forecast(*PLACE, NOW, 3)
 
 
 def test_silence_is_retryable_and_tells_no_key(monkeypatch):
@@ -147,6 +182,22 @@ def dripping() -> Iterator[str]:
                     time.sleep(0.02)
 
         thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    thread.join()
+
+
+@contextlib.contextmanager
+def breaking(answer: bytes) -> Iterator[str]:
+    """Serve one answer as it stands, and hang up."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def hang_up() -> None:
+            with contextlib.suppress(OSError), listening.accept()[0] as line:
+                line.recv(65536)
+                line.sendall(answer)
+
+        thread = threading.Thread(target=hang_up, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     thread.join()
