@@ -47,6 +47,7 @@ class LoadFacts:
 
     `weight` is the share of a day's consumption that usually falls into a cell. `predicted` holds the baseline per
     day: as planned, by the actual calendar, by the actual temperature, by both; NaN where there is no baseline.
+    `in_rest` says on which days a plan that does not name it has it in one sum with what is unmetered.
     """
 
     id: str
@@ -55,6 +56,7 @@ class LoadFacts:
     actual: Floats
     measured: Bools
     weight: Floats
+    in_rest: Bools
 
 
 @dataclass(frozen=True)
