@@ -20,8 +20,7 @@ CAUSES: dict[Cause, Text] = {
     Cause.FINDING: Text(zh="{name}{what}", en="{what} at {name}"),
     Cause.CURTAILMENT: FAULT_WORDS[Fault.CURTAILMENT],
     Cause.PV_NOT_SPLIT: Text(
-        zh="光伏发电（无辐照数据，天气与故障无法区分）",
-        en="PV generation (no irradiance: weather and faults cannot be told apart)",
+        zh="光伏发电（天气与故障无法区分）", en="PV generation (weather and faults cannot be told apart)"
     ),
     Cause.STORAGE: Text(zh="储能", en="storage"),
     Cause.CALENDAR: Text(zh="日历（工作日与休息日）", en="calendar (days worked or off)"),

@@ -33,12 +33,13 @@ class ArrayFacts:
 
 @dataclass(frozen=True)
 class MeterFacts:
-    """Generation of a PV point per cell, and the arrays behind it."""
+    """Generation of a PV point per cell, and the arrays behind it; where none is `described` it is planned itself."""
 
     id: str
     arrays: tuple[ArrayFacts, ...]
     actual: Floats
     measured: Bools
+    described: bool = True
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,8 @@ def _meter(
 ) -> MeterFacts:
     made = cells.series(Scope.POINT, point.id, "generation_kwh")
     of = tuple(_array(a, cells, used, lost.get(a, {}), scales.get(a)) for a in arrays)
-    return MeterFacts(point.id, of, made.value, _measured(made))
+    described = tuple(arrays) != (point.id,) or bool(scales.get(point.id))
+    return MeterFacts(point.id, of, made.value, _measured(made), described)
 
 
 def _array(

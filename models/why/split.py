@@ -55,7 +55,7 @@ def split(park: ParkFacts) -> Split:
         blind = _blind(park, meter)
         unexplained += np.where(blind, 0.0, left)
         found.pieces.append(Piece(Cause.PV_NOT_SPLIT, meter.id, "", np.where(blind, left, 0.0)))
-        if not meter.arrays:
+        if not (meter.described and meter.arrays):
             found.notes.add(Note.NO_ARRAY)
         elif blind.any():
             found.notes.add(Note.ONLY_CLEAR_SKY)
