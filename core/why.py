@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 WITHHELD_ABOVE = 0.2  # of the sum of absolute parts: more unexplained than this, and no sentence is said
+LEAST_KWH = 0.05  # less is written as nothing
+NAMED_AT_MOST = 6  # causes in a sentence and in its picture; the others are one sum in both
+NAMED_FROM, FAULT_FROM = 0.03, 0.01  # of the sum of absolute parts; a fault is named sooner
+APART_FROM, APART_KWH = 0.05, 1.0  # a part is this far from what its finding says before that is told
 
 
 class Cause(StrEnum):
@@ -25,6 +29,7 @@ class Cause(StrEnum):
     ABOVE_BASELINE = "above_baseline"  # a load against its baseline at the day's own calendar and temperature
     LOAD_NOT_SPLIT = "load_not_split"  # a load against its plan where it has no baseline
     UNMETERED = "unmetered"  # what no sub-meter counts, against its plan
+    NOT_APART = "not_apart"  # what no sub-meter counts, with loads whose plan stands in one sum with it
     NOT_PLANNED = "not_planned"  # an array or load the plan did not know, or that is no more
     MISSING_DATA = "missing_data"  # what is booked of times nobody measured, against the model
 
@@ -43,22 +48,36 @@ class Gap(StrEnum):
 class Note(StrEnum):
     """What whoever reads the parts has to know."""
 
+    SO_FAR = "so_far"
     ONLY_CLEAR_SKY = "only_clear_sky"
+    NO_ARRAY = "no_array"
     NO_BASELINE = "no_baseline"
     NO_TEMPERATURE = "no_temperature"
     OVERLAPPING = "overlapping"
-    TO_DATE = "to_date"
     AT_GRID = "at_grid"
+    NOT_HEEDED = "not_heeded"
+    APART_FROM_FINDING = "apart_from_finding"
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one cause did to the balance, in kWh with its sign: negative made it worse than planned."""
+    """What one cause did to the balance, in kWh with its sign: negative made it worse than planned.
+
+    `found_kwh` is what the finding itself says of a fault: its cost under the sun there was. The part is the mean over all
+    orders, in half of which the fault meets the planned sun.
+    """
 
     cause: Cause
     kwh: float
     entity: str = ""  # array, point or load; empty where it is the park's
     subject: str = ""
+    found_kwh: float = 0.0  # of faults and curtailment alone
+
+    @property
+    def apart(self) -> bool:
+        """Whether what its finding says is another number."""
+        away = abs(self.kwh - self.found_kwh)
+        return self.found_kwh != 0 and away > max(APART_KWH, APART_FROM * abs(self.found_kwh))
 
 
 @dataclass(frozen=True)
@@ -81,6 +100,7 @@ class Why:
     unexplained_kwh: float = math.nan
     notes: tuple[Note, ...] = ()
     plan_refusal: str = ""  # what the plan itself said
+    until: datetime | None = None  # of a day that is not over: up to when it is split
 
     @property
     def refused(self) -> Gap | None:
@@ -98,6 +118,19 @@ class Why:
         return sum(abs(p.kwh) for p in self.parts)
 
     @property
+    def named(self) -> tuple[Part, ...]:
+        """The parts large enough to be named, in the order of causes: the same in sentence and picture."""
+        shares = {Cause.FINDING: FAULT_FROM, Cause.CURTAILMENT: FAULT_FROM}
+        large = [p for p in self.parts if abs(p.kwh) >= shares.get(p.cause, NAMED_FROM) * self.size_kwh]
+        large = sorted(large, key=lambda p: -abs(p.kwh))
+        return tuple(p for p in self.parts if p in large[:NAMED_AT_MOST])
+
+    @property
+    def others_kwh(self) -> float:
+        """What all other parts come to together."""
+        return sum(p.kwh for p in self.parts) - sum(p.kwh for p in self.named)
+
+    @property
     def withheld(self) -> bool:
         """Whether too much is unexplained for a sentence."""
-        return abs(self.unexplained_kwh) > WITHHELD_ABOVE * self.size_kwh
+        return abs(self.unexplained_kwh) > max(WITHHELD_ABOVE * self.size_kwh, LEAST_KWH)

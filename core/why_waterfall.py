@@ -10,25 +10,27 @@ from core.text import MISSING, Language
 from core.why import Cause, Part, Why
 from core.why_words import (
     ACTUAL,
-    FINE_BELOW,
+    FOUND,
     OTHERS,
     PLAN,
     UNEXPLAINED,
+    decimals,
     kwh,
     notes,
     part_name,
-    period_name,
+    said_period,
     sentence,
 )
 
-STEPS_AT_MOST = 12  # the smallest causes beyond it are one step
-STEP_FROM = 0.01  # of the sum of absolute parts; smaller causes share one step too
 Document = dict[str, Any]  # Any: JSON
 
 
 @dataclass(frozen=True)
 class Step:
-    """One bar from `start` to `end`, kWh. `kind` is plan, cause, others, unexplained or actual."""
+    """One bar from `start` to `end`, kWh. `kind` is plan, cause, others, unexplained or actual.
+
+    `found` is what a finding says of its fault where that is another number.
+    """
 
     kind: str
     name: str
@@ -36,30 +38,25 @@ class Step:
     start: float
     end: float
     text: str
+    found: str = ""
 
 
 def steps(why: Why, park: Park, language: Language) -> list[Step]:
     """Return the bars from plan to actual; none where nothing is split."""
     if why.refused is not None:
         return []
-    shown, others = _shown(why.parts)
-    made = [("cause", part_name(p, park, language), p.kwh) for p in shown]
-    if others:
-        made.append(("others", OTHERS.say(language), sum(p.kwh for p in others)))
-    made.append(("unexplained", UNEXPLAINED.say(language), why.unexplained_kwh))
     digits = decimals(why)
+    made = [("cause", part_name(p, park, language), p.kwh, _found(p, digits, language)) for p in why.named]
+    if len(why.named) < len(why.parts):
+        made.append(("others", OTHERS.say(language), why.others_kwh, ""))
+    made.append(("unexplained", UNEXPLAINED.say(language), why.unexplained_kwh, ""))
     at = why.plan_kwh
     found = [Step("plan", PLAN.say(language), at, 0.0, at, _plain(at, digits))]
-    for kind, name, size in made:
-        found.append(Step(kind, name, size, at, at + size, kwh(size, digits)))
+    for kind, name, size, as_found in made:
+        found.append(Step(kind, name, size, at, at + size, kwh(size, digits), as_found))
         at += size
     actual = why.actual_kwh
     return [*found, Step("actual", ACTUAL.say(language), actual, 0.0, actual, _plain(actual, digits))]
-
-
-def decimals(why: Why) -> int:
-    """Return how many decimals of a kWh are written: none, but where everything is small."""
-    return 0 if max(abs(why.difference_kwh), why.size_kwh) >= FINE_BELOW else 1
 
 
 def document(why: Why, park: Park, language: Language) -> Document:
@@ -69,8 +66,9 @@ def document(why: Why, park: Park, language: Language) -> Document:
     return {
         "first": why.first.isoformat(),
         "last": why.last.isoformat(),
-        "period": period_name(why.first, why.last, language),
+        "period": said_period(why, park, language),
         "days": why.days,
+        "until": why.until.astimezone(park.zone).isoformat() if why.until else None,
         "left_out": dict(why.left_out),
         "refused": why.refused,
         "plan_refusal": why.plan_refusal or None,
@@ -83,16 +81,9 @@ def document(why: Why, park: Park, language: Language) -> Document:
         "unexplained_kwh": why.unexplained_kwh if known else None,
         "withheld": known and why.withheld,
         "sentence": sentence(why, park, language),
-        "notes": notes(why, language),
+        "notes": notes(why, park, language),
         "steps": [vars(s) for s in steps(why, park, language)],
     }
-
-
-def _shown(parts: tuple[Part, ...]) -> tuple[list[Part], list[Part]]:
-    """Return the parts that get a step, in their order, and those that share one."""
-    least = STEP_FROM * sum(abs(p.kwh) for p in parts)
-    large = sorted((p for p in parts if abs(p.kwh) >= least), key=lambda p: -abs(p.kwh))[: STEPS_AT_MOST - 1]
-    return [p for p in parts if p in large], [p for p in parts if p not in large]
 
 
 def _part(part: Part, park: Park, language: Language, digits: int) -> Document:
@@ -103,7 +94,15 @@ def _part(part: Part, park: Park, language: Language, digits: int) -> Document:
         "kwh": part.kwh,
         "name": part_name(part, park, language),
         "text": kwh(part.kwh, digits),
+        "found_kwh": round(part.found_kwh, 3) if part.found_kwh else None,
+        "found_text": kwh(part.found_kwh, digits) if part.found_kwh else MISSING,
+        "found": _found(part, digits, language),
     }
+
+
+def _found(part: Part, digits: int, language: Language) -> str:
+    """Say what the finding says of a part where that is another number."""
+    return FOUND.say(language).format(kwh=kwh(part.found_kwh, digits)) if part.apart else ""
 
 
 def _where(part: Part, park: Park, language: Language) -> str:

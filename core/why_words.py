@@ -11,8 +11,6 @@ from core.park import Park
 from core.text import MINUS, MISSING, MONTHS_EN, Language, Text, day_name
 from core.why import Cause, Gap, Note, Part, Why
 
-NAMED_AT_MOST = 4  # causes in a sentence; the others are one sum
-NAMED_FROM = 0.05  # of the sum of absolute parts
 FINE_BELOW = 100.0  # kWh; differences below it are written with a decimal
 
 # What a part is called; {name} is the array, building or meter.
@@ -20,10 +18,9 @@ CAUSES: dict[Cause, Text] = {
     Cause.WEATHER: Text(zh="光伏天气", en="weather at the PV"),
     Cause.PLAN_SCALE: Text(zh="计划的光伏模型（制定时尚未校准）", en="the plan's PV model (not yet calibrated)"),
     Cause.FINDING: Text(zh="{name}{what}", en="{what} at {name}"),
-    Cause.CURTAILMENT: Text(zh="限电", en="curtailment"),
+    Cause.CURTAILMENT: FAULT_WORDS[Fault.CURTAILMENT],
     Cause.PV_NOT_SPLIT: Text(
-        zh="光伏发电（无辐照数据，天气与故障无法区分）",
-        en="PV generation (no irradiance: weather and faults cannot be told apart)",
+        zh="光伏发电（天气与故障无法区分）", en="PV generation (weather and faults cannot be told apart)"
     ),
     Cause.STORAGE: Text(zh="储能", en="storage"),
     Cause.CALENDAR: Text(zh="日历（工作日与休息日）", en="calendar (days worked or off)"),
@@ -31,6 +28,9 @@ CAUSES: dict[Cause, Text] = {
     Cause.ABOVE_BASELINE: Text(zh="{name}用电高于基线", en="{name} above its baseline"),
     Cause.LOAD_NOT_SPLIT: Text(zh="{name}用电高于计划（无基线）", en="{name} above plan (no baseline)"),
     Cause.UNMETERED: Text(zh="未分表用电", en="unmetered consumption"),
+    Cause.NOT_APART: Text(
+        zh="未分表用电与没有单独计划的用户", en="unmetered consumption and loads without a plan of their own, together"
+    ),
     Cause.NOT_PLANNED: Text(zh="{name}（计划中没有）", en="{name} (not in the plan)"),
     Cause.MISSING_DATA: Text(zh="数据缺失", en="missing data"),
 }
@@ -41,6 +41,7 @@ BETTER: dict[Cause, Text] = {
 }
 UNEXPLAINED = Text(zh="原因不明", en="unexplained")
 OTHERS = Text(zh="其他原因", en="other causes")
+FOUND = Text(zh="发现本身：{kwh}", en="its finding says {kwh}")
 PLAN = Text(zh="计划", en="plan")
 ACTUAL = Text(zh="实际", en="actual")
 GAPS: dict[Gap, Text] = {
@@ -57,6 +58,11 @@ NOTES: dict[Note, Text] = {
         en="On some days nobody measured the sun and only a clear sky is known: what PV lacked is not split into "
         "weather and faults.",
     ),
+    Note.NO_ARRAY: Text(
+        zh="有光伏电表没有对应的方阵描述：没有应发电量，其差额不分天气与故障。",
+        en="A PV meter has no array described behind it, so nothing says what it should have given: what it lacked is not "
+        "split into weather and faults.",
+    ),
     Note.NO_BASELINE: Text(
         zh="没有基线的用户与其计划比较，不分日历、气温与超用。",
         en="Loads without a baseline are held against their plan, not split into calendar, temperature and the rest.",
@@ -69,10 +75,24 @@ NOTES: dict[Note, Text] = {
         zh="同一阵列同一天有多项发现；每度电只计入其中一项。",
         en="An array had several findings on one day; each kWh is counted with one of them.",
     ),
-    Note.TO_DATE: Text(zh="只计入已结束的日子。", en="Only days that are over count."),
     Note.AT_GRID: Text(
         zh="有储能的园区按并网点计：发电减用电减储能留存。",
         en="With storage the balance is that of the grid connection: generation less consumption less what storage kept.",
+    ),
+    Note.SO_FAR: Text(
+        zh="当日截至 {until}：计划按同一时刻折算（光伏按晴空日变化，用电按以往同类日的时段分布）；气温的影响计入各用户的偏差，"
+        "故障要待当日结束后才查找。",
+        en="The day so far, up to {until}: its plan is taken to the same hour (PV by the course of a clear sky, loads by that "
+        "of comparable days); what temperature did stands with each load, and faults are looked for once the day is over.",
+    ),
+    Note.NOT_HEEDED: Text(
+        zh="有限电指令未被执行或未完全执行：发电高于指令允许的功率。",
+        en="An order to curtail was not heeded, or not in full: generation stayed above what the order allowed.",
+    ),
+    Note.APART_FROM_FINDING: Text(
+        zh="故障的一项是各种替换顺序的平均，一半按计划的日照、一半按当日实际日照计；“发现”只按实际日照计，两者因此不同。",
+        en="The part of a fault is the mean over all orders, half under the planned sun and half under that day's own; its "
+        "finding counts the day's own sun alone, hence the two numbers.",
     ),
 }
 WITHHELD = Text(
@@ -96,37 +116,57 @@ def _what(code: str) -> Text:
 def sentence(why: Why, park: Park, language: Language) -> str:
     """Say why in one plain sentence, or why none is said."""
     zh = language is Language.ZH
-    period = period_name(why.first, why.last, language)
+    period = said_period(why, park, language)
     if why.refused is not None:
         reason = GAPS[why.refused].say(language)
         return f"{period}：无法解释差额，{reason}。" if zh else f"{period}: nothing can be explained, {reason}."
-    decimals = 0 if max(abs(why.difference_kwh), why.size_kwh) >= FINE_BELOW else 1
     if why.withheld:
-        return WITHHELD.say(language).format(unexplained=kwh(why.unexplained_kwh, decimals))
-    named, others = _chosen(why)
-    said = [f"{part_name(p, park, language)} {kwh(p.kwh, decimals)}" for p in named]
-    rest = [f"{OTHERS.say(language)} {kwh(others, decimals)}"] if round(others, decimals) else []
-    if round(why.unexplained_kwh, decimals):
-        rest.append(f"{UNEXPLAINED.say(language)} {kwh(why.unexplained_kwh, decimals)}")
-    gap = kwh(abs(why.difference_kwh), decimals).lstrip("+")
-    actual = kwh(why.actual_kwh, decimals).lstrip("+")
+        return _withheld(why, language)
+    digits = decimals(why)
+    because = said_parts(why, park, language)
+    because = f"{'：' if zh else ': '}{because}" if because else ""
+    actual, against = _unsigned(why.actual_kwh, digits), _against(why.difference_kwh, digits, language)
     if zh:
-        against = f"比计划{'低' if why.difference_kwh < 0 else '高'} {gap}"
-        return f"{period}净余额 {actual}，{against}：{'，'.join(said)}{'；' + '，'.join(rest) if rest else ''}。"
-    against = f"{gap} {'below' if why.difference_kwh < 0 else 'above'} plan"
-    return f"{period}: net balance {actual}, {against}: {', '.join(said)}{'; ' + ', '.join(rest) if rest else ''}."
+        return f"{period}净余额 {actual}，{against}{because}。"
+    return f"{period}: net balance {actual}, {against}{because}."
 
 
-def _chosen(why: Why) -> tuple[list[Part], float]:
-    """Return the causes to name, the largest first, and the sum of the others."""
-    large = sorted(why.parts, key=lambda p: -abs(p.kwh))[:NAMED_AT_MOST]
-    named = [p for p in large if abs(p.kwh) >= NAMED_FROM * why.size_kwh]
-    return named, sum(p.kwh for p in why.parts) - sum(p.kwh for p in named)
+def said_parts(why: Why, park: Park, language: Language) -> str:
+    """List what made the difference, the largest first; "" where nothing is large enough to be written."""
+    zh, digits = language is Language.ZH, decimals(why)
+    large = sorted((p for p in why.named if round(p.kwh, digits)), key=lambda p: -abs(p.kwh))
+    said = [f"{part_name(p, park, language)} {kwh(p.kwh, digits)}" for p in large]
+    rest = ((OTHERS, why.others_kwh), (UNEXPLAINED, why.unexplained_kwh))
+    left = [f"{name.say(language)} {kwh(size, digits)}" for name, size in rest if round(size, digits)]
+    comma, semicolon = ("，", "；") if zh else (", ", "; ")
+    return semicolon.join(x for x in (comma.join(said), comma.join(left)) if x)
 
 
-def notes(why: Why, language: Language) -> list[str]:
+def decimals(why: Why) -> int:
+    """Return how many decimals of a kWh are written: none, but where everything is small."""
+    return 0 if max(abs(why.difference_kwh), why.size_kwh) >= FINE_BELOW else 1
+
+
+def _withheld(why: Why, language: Language) -> str:
+    return WITHHELD.say(language).format(unexplained=kwh(why.unexplained_kwh, decimals(why)))
+
+
+def _against(difference_kwh: float, digits: int, language: Language) -> str:
+    zh = language is Language.ZH
+    if not round(difference_kwh, digits):
+        return "与计划相符" if zh else "as planned"
+    gap, worse = _unsigned(abs(difference_kwh), digits), difference_kwh < 0
+    return f"比计划{'低' if worse else '高'} {gap}" if zh else f"{gap} {'below' if worse else 'above'} plan"
+
+
+def _unsigned(value: float, digits: int) -> str:
+    return kwh(value, digits).lstrip("+")
+
+
+def notes(why: Why, park: Park, language: Language) -> list[str]:
     """Return what has to be known about the parts, and which days are not in them."""
-    said = [NOTES[n].say(language) for n in why.notes]
+    until = f"{why.until.astimezone(park.zone):%H:%M}" if why.until else ""
+    said = [NOTES[n].say(language).format(until=until) for n in why.notes]
     for gap, count in sorted(why.left_out.items()):
         if why.days:
             reason = GAPS[Gap(gap)].say(language)
@@ -144,6 +184,18 @@ def kwh(value: float, decimals: int = 0) -> str:
     return f"{text} kWh".replace("-", MINUS) if round(value, decimals) else "0 kWh"
 
 
+def said_period(why: Why, park: Park, language: Language) -> str:
+    """Write the period, and how much of it is split where that is not all."""
+    zh, name = language is Language.ZH, period_name(why.first, why.last, language)
+    if why.until is not None:
+        until = f"{why.until.astimezone(park.zone):%H:%M}"
+        return f"{name}（截至 {until}）" if zh else f"{name} (so far, to {until})"
+    whole = (why.last - why.first).days + 1
+    if 0 < why.days < whole:
+        return f"{name}（其中 {why.days}/{whole} 日）" if zh else f"{name} ({why.days} of {whole} days)"
+    return name
+
+
 def period_name(first: date, last: date, language: Language) -> str:
     """Write a day, a whole month or a range of days."""
     zh = language is Language.ZH
@@ -159,4 +211,5 @@ def period_name(first: date, last: date, language: Language) -> str:
 
 
 def _names(park: Park, language: Language) -> Mapping[str, str]:
-    return {p.id: p.name.say(language) for p in park.points} | {a.id: a.name.say(language) for a in park.arrays}
+    names = {park.id: park.name} | {p.id: p.name for p in park.points} | {a.id: a.name for a in park.arrays}
+    return {entity: name.say(language) for entity, name in names.items()}

@@ -21,11 +21,12 @@ from models.past import Clear, Clearness, Past
 from models.series import Bools, Floats, Grid, SlotSeries
 from models.sky import typical_air
 
-VERSION = "plan-3"
+VERSION = "plan-4"
 LOOKBACK_DAYS = 28
 MIN_DAYS = 3
 MIN_COVERAGE = 0.9
 MONTH = "month"
+COMPARABLE = "comparable_days"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def day_body(k: Known, day: date) -> dict[str, Json] | None:
             "net_balance_kwh": round(whole, 3),
             "basis": f"{sun}+baseline",
         }
-    return _comparable_body(k, body, arrays, loads, usual)
+    return _comparable_body(k, body, arrays, usual)
 
 
 def comparable(day: date, other: date) -> bool:
@@ -237,15 +238,20 @@ def _mean(k: Known, scope: Scope, entity: str, quantity: str, usual: Bools) -> f
 
 
 def _comparable_body(
-    k: Known, body: dict[str, Json], arrays: Mapping[str, float], loads: Mapping[str, float], usual: Bools
+    k: Known, body: dict[str, Json], arrays: Mapping[str, float], usual: Bools
 ) -> dict[str, Json] | None:
-    """Return a plan whose balance is the mean of comparable days; what its parts do not make up is the remainder."""
-    net = _mean(k, Scope.PARK, k.park.id, "net_balance_kwh", usual)
+    """Return a plan of means over the same comparable days for the balance and for all it is made of.
+
+    What arrays and loads do not make up of it is the remainder: what is unmetered, and loads known on too few days.
+    """
+    days, loads = _common(k, usual)
+    net = _mean(k, Scope.PARK, k.park.id, "net_balance_kwh", days)
     if not np.isfinite(net):
         return None
-    used = {point: kwh for point, kwh in loads.items() if np.isfinite(kwh)}
-    usually = {a: _usual_pv(k, a, usual) for a in k.clearness}
-    made = {a: round(kwh if np.isfinite(kwh := usually.get(a, (own, 1.0))[0]) else own, 3) for a, own in arrays.items()}
+    used = {point: round(_mean(k, Scope.POINT, point, "load_kwh", days), 3) for point in loads}
+    usually = {a: _usual_pv(k, a, days) for a in k.clearness}
+    made = {a: round(kwh if np.isfinite(kwh := usually[a][0]) else arrays[a], 3) for a in usually}
+    made |= _bare_pv(k, days)
     made = {a: kwh for a, kwh in made.items() if np.isfinite(kwh)}
     scales = {a: round(scale, 6) for a, (kwh, scale) in usually.items() if np.isfinite(kwh) and np.isfinite(scale)}
     rest = sum(made.values()) - sum(used.values()) - net
@@ -256,8 +262,20 @@ def _comparable_body(
         "baselines": {},
         "residual_kwh": round(rest, 3),
         "net_balance_kwh": round(net, 6),
-        "basis": "comparable_days",
+        "basis": COMPARABLE,
     }
+
+
+def _common(k: Known, usual: Bools) -> tuple[Bools, list[str]]:
+    """Return the comparable days on which balance and loads are all known, and the loads: without those known least."""
+    known = {p.id: np.isfinite(k.past.whole(Scope.POINT, p.id, "load_kwh")) & usual for p in k.park.top_loads()}
+    booked = usual & np.isfinite(k.past.whole(Scope.PARK, k.park.id, "net_balance_kwh"))
+    order = sorted(known, key=lambda p: int((known[p] & booked).sum()))
+    for dropped in range(len(order) + 1):
+        days = np.logical_and.reduce([booked, *(known[p] for p in order[dropped:])])
+        if days.sum() >= MIN_DAYS:
+            return days, [p for p in known if p in order[dropped:]]
+    return booked, []
 
 
 def _scale(k: Known, array: str) -> float:
@@ -270,22 +288,26 @@ def _usual_pv(k: Known, array: str, usual: Bools) -> tuple[float, float]:
     """Return what an array usually made in kWh, and what that is of its uncalibrated expectation; NaN where unknown.
 
     A balance of comparable days has in it what meters counted; a plan of PV by expectation would leave the error of
-    the model to what no sub-meter counts. Arrays at one meter share what it counted by their expectation.
+    the model to what no sub-meter counts. Arrays at one meter share what it counted by their expectation, by their
+    peak power where nobody expects anything of them.
     """
     behind = k.park.arrays_of(next(a.point for a in k.park.arrays if a.id == array))
     expected = {a.id: k.past.whole(Scope.ARRAY, a.id, "expected_kwh") for a in behind}
     generated = k.past.whole(Scope.POINT, behind[0].point, "generation_kwh")
     together = sum(expected.values(), np.zeros(k.past.size))
     days = usual & np.isfinite(together) & np.isfinite(generated)
+    counted = _mean(k, Scope.POINT, behind[0].point, "generation_kwh", usual)
     if days.sum() < MIN_DAYS or together[days].sum() <= 0:
-        return _mean(k, Scope.ARRAY, array, "expected_kwh", usual), float("nan")
+        peaks = {a.id: a.dc_kwp for a in behind}
+        return counted * peaks[array] / sum(peaks.values()), float("nan")
+    own = expected[array][days]
+    made = counted * float(own.sum() / together[days].sum())
     given = float(generated[days].sum() / together[days].sum())
     key = (Scope.ARRAY.value, array, "expected_kwh")
     lit = k.past.table[key].estimated[: k.past.size][days] <= past.MAX_ESTIMATED
-    own = expected[array][days]
     uncalibrated = float((own / past.scale(k.past, array)[days]).sum())
     scale = given * float(own.sum()) / uncalibrated if lit.all() and uncalibrated > 0 else float("nan")
-    return given * float(np.mean(own)), scale
+    return made, scale
 
 
 def part(day: date, slots_elapsed: int, earlier: Grid, net_balance: SlotSeries, planned_kwh: float) -> float:

@@ -72,7 +72,7 @@ def _why(park: Park, why: Why | None) -> WhyPlan | None:
     if why is None:
         return None
     said = {language: sentence(why, park, language) for language in Language}
-    known = zip(notes(why, Language.ZH), notes(why, Language.EN), strict=True)
+    known = zip(notes(why, park, Language.ZH), notes(why, park, Language.EN), strict=True)
     return WhyPlan(why, Text(zh=said[Language.ZH], en=said[Language.EN]), tuple(Text(zh=zh, en=en) for zh, en in known))
 
 

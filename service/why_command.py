@@ -49,7 +49,8 @@ def lines(shown: Document) -> list[str]:
         left, right = sorted((at(step["start"]), at(step["end"])))
         mark = {"unexplained": "?", "plan": "=", "actual": "="}.get(step["kind"], "+" if step["kwh"] > 0 else "-")
         bar = " " * left + mark * max(1, right - left)
-        found.append(f"{step['name']}{' ' * (width - _cells(step['name']))}  {step['text']:>12}  |{bar}".rstrip())
+        line = f"{step['name']}{' ' * (width - _cells(step['name']))}  {step['text']:>12}  |{bar}"
+        found.append(f"{line} ({step['found']})" if step["found"] else line.rstrip())
     return [*found, *([""] if found else []), shown["sentence"], *shown["notes"]]
 
 

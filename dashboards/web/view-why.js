@@ -8,12 +8,12 @@ export const id = "why";
 const WORDS = {
   zh: {
     title: "为什么与计划不同", note: (n) => `每一步是一个原因使净余额增减的电量；各步相加恰为差额（计入 ${n} 日）`, parts: "各项明细", cause: "原因", where: "位置",
-    better: "增加净余额", worse: "减少净余额", unexplained: "原因不明", unit: "kWh",
+    better: "增加净余额", worse: "减少净余额", unexplained: "原因不明", unit: "kWh", found: "发现本身",
     method: "各项为 Shapley 值：在所有替换顺序上取平均，没有哪一种顺序优先。“原因不明”由实测发电量与各项原因所解释的发电量单独算出，不是余数。",
   },
   en: {
     title: "Why it differs from plan", note: (n) => `each step is what one cause did to the balance; together they are the whole difference (${n} ${n === 1 ? "day" : "days"})`, parts: "All parts", cause: "Cause", where: "Where",
-    better: "made the balance better", worse: "made it worse", unexplained: "unexplained", unit: "kWh",
+    better: "made the balance better", worse: "made it worse", unexplained: "unexplained", unit: "kWh", found: "its finding",
     method: "The parts are Shapley values: means over every order in which the causes could be put in, so that no order is privileged. What is unexplained comes from measured generation and the generation the causes explain; it is not a remainder.",
   },
 };
@@ -56,7 +56,7 @@ function waterfall(data, width, w) {
       const [a, b] = [x(Math.min(step.start, step.end)), x(Math.max(step.start, step.end))];
       const next = !narrow && n + 1 < data.steps.length ? s("path", { d: `M${r(x(step.end))} ${r(top(n) + bar)}V${r(top(n + 1))}`, class: "axis zero" }) : null;
       const text = narrow ? n * row + unit * 1.0 : n * row + row / 2 + unit * 0.27;
-      return [next, s("rect", { x: r(a), y: r(top(n)), width: r(Math.max(1.5, b - a)), height: r(bar), rx: 1.5, ...look(step, hatch) }, s("title", {}, `${step.name} ${step.text}`)),
+      return [next, s("rect", { x: r(a), y: r(top(n)), width: r(Math.max(1.5, b - a)), height: r(bar), rx: 1.5, ...look(step, hatch) }, s("title", {}, [step.name, step.text, step.found].filter(Boolean).join(" "))),
         s("text", { x: 0, y: r(text), class: whole(step) ? "strong" : "" }, cut(step.name, narrow ? width - figures : names, unit)),
         s("text", { x: r(width), y: r(text), class: `end${whole(step) ? " strong" : ""}` }, step.text)];
     }),
@@ -81,10 +81,11 @@ function look(step, hatch) {
 }
 
 function table(data, w) {
-  const row = (name, where, text) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, where), h("td", {}, text));
+  const apart = data.details.some((p) => p.found); // findings that say another number than their part
+  const row = (name, where, text, found = "") => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, where), h("td", {}, text), apart ? h("td", {}, found) : null);
   return h("section", { class: "panel" }, h("details", {}, h("summary", {}, w.parts),
     h("div", { class: "scroll", tabindex: 0 }, h("table", {},
-      h("thead", {}, h("tr", {}, [w.cause, w.where, w.unit].map((name) => h("th", { scope: "col" }, name)))),
-      h("tbody", {}, data.details.map((p) => row(p.name, p.where, p.text)), row(w.unexplained, "", data.steps.at(-2).text)))),
+      h("thead", {}, h("tr", {}, [w.cause, w.where, w.unit, ...(apart ? [w.found] : [])].map((name) => h("th", { scope: "col" }, name)))),
+      h("tbody", {}, data.details.map((p) => row(p.name, p.where, p.text, p.found ? p.found_text : "")), row(w.unexplained, "", data.steps.at(-2).text)))),
     h("p", { class: "note" }, w.method)));
 }

@@ -33,12 +33,13 @@ class ArrayFacts:
 
 @dataclass(frozen=True)
 class MeterFacts:
-    """Generation of a PV point per cell, and the arrays behind it."""
+    """Generation of a PV point per cell, and the arrays behind it; where none is `described` it is planned itself."""
 
     id: str
     arrays: tuple[ArrayFacts, ...]
     actual: Floats
     measured: Bools
+    described: bool = True
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class LoadFacts:
 
     `weight` is the share of a day's consumption that usually falls into a cell. `predicted` holds the baseline per
     day: as planned, by the actual calendar, by the actual temperature, by both; NaN where there is no baseline.
+    `in_rest` says on which days a plan that does not name it has it in one sum with what is unmetered.
     """
 
     id: str
@@ -55,6 +57,7 @@ class LoadFacts:
     actual: Floats
     measured: Bools
     weight: Floats
+    in_rest: Bools
 
 
 @dataclass(frozen=True)

@@ -5,166 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cached_property
 
 import numpy as np
 
-from core.park import Array, Park, Point
-from core.quality import Reason
-from core.quantities import Period, Scope
+from core.park import Park, Point
+from core.quantities import Scope
 from core.statements import Json, Kind, Statement
-from core.store import State, Store
-from models import rows
+from core.store import State
 from models.balance import top
 from models.plant import arrays_by_id
-from models.series import Bools, Floats, Grid, Ints, SlotSeries, bit, from_us, unknown
+from models.series import Bools, Floats, Grid, SlotSeries
 from models.why.facts import ArrayFacts, Flow, LoadFacts, MeterFacts, ParkFacts
+from models.why.plans import Plan, number_of
 from models.why.scales import Scales, scales_of
+from models.why.stored import CLEAR, Cells, Key, Stored
 
 MEASURED = 0.9  # share of a cell that has to be measured for its value to count as measured
-WHOLE = 0.999  # a day measured so far is one cell
 CLEAR_SHARE = 0.1  # of a day's expected energy: more of it from the clear sky is no expectation
 WARM_ENOUGH = 0.5  # share of a day a thermometer has to see
-CHUNK_DAYS, READ_OVER_DAYS = 62, 5
-PARK_FLOWS = ("net_balance_kwh", "load_kwh", "residual_kwh", "charge_kwh", "discharge_kwh")
-# An expectation from these says how bright a day could have been, not how bright it was.
-CLEAR = bit(Reason.RUNG_CLEAR_SKY) | bit(Reason.RUNG_TEMPERATURE)
 
 # Baseline, degrees C, day classes, days -> kWh a day.
 Predict = Callable[[Mapping[str, Json], Floats, Sequence[str], Sequence[date]], Floats]
 ClassOf = Callable[[date], str]
-Key = tuple[Scope, str, str]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A day's plan: its body and when it was said."""
-
-    body: Mapping[str, Json]
-    issued_at: datetime
-
-    def number(self, name: str) -> float:
-        """Return one number of the plan; NaN where it has none."""
-        return _number(self.body.get(name))
-
-    @cached_property
-    def arrays(self) -> Mapping[str, float]:
-        """Return kWh by array, or by PV meter without one."""
-        return _numbers(self.body.get("arrays"))
-
-    @cached_property
-    def calibration(self) -> Mapping[str, float]:
-        """Return by array what its expectation was multiplied by; empty in plans that do not say."""
-        return _numbers(self.body.get("calibration"))
-
-    @cached_property
-    def loads(self) -> Mapping[str, float]:
-        """Return kWh by top load."""
-        return _numbers(self.body.get("loads"))
-
-
-class Stored:
-    """The stored series of some local days, whole days and, where something was not measured, their slots."""
-
-    def __init__(self, park: Park, store: Store, grid: Grid) -> None:
-        self._park, self._store, self._grid = park, store, grid
-        self.days = self._read(Period.DAY, grid.start, grid.end, rows.day_starts(grid))
-        self._empty_day = unknown(len(grid.days))
-
-    def day(self, scope: Scope, entity: str, quantity: str) -> SlotSeries:
-        """Return a series by day."""
-        return self.days.get((scope, entity, quantity), self._empty_day)
-
-    def _read(self, period: Period, start: datetime, end: datetime, starts: Ints) -> dict[Key, SlotSeries]:
-        wanted = {
-            Scope.PARK: PARK_FLOWS,
-            Scope.POINT: ("generation_kwh", "load_kwh", *(("temp_air_c",) if period is Period.DAY else ())),
-            Scope.ARRAY: ("expected_kwh",),
-        }
-        found: dict[Key, SlotSeries] = {}
-        for scope, quantities in wanted.items():
-            stored = self._store.slots(period, start, end, scope=scope, quantities=quantities)
-            if period is Period.SLOT:  # days between those that are wanted were read with them
-                stored = stored[np.isin(stored["start"].astype("int64").to_numpy(), starts)]
-            for (entity, quantity), series in rows.on_grid(stored, starts).items():
-                found[scope, entity, quantity] = series
-        return found
-
-    def cells(self, keys: Iterable[Key], chosen: Bools) -> Cells:
-        """Return the cells of the chosen days: one for a day measured whole, else its slots."""
-        whole = chosen.copy()
-        for scope, entity, quantity in keys:
-            series = self.day(scope, entity, quantity)
-            whole &= series.known & (series.coverage >= WHOLE) & ((series.reasons & CLEAR) == 0)
-        grid = self._grid
-        partly = np.flatnonzero(chosen & ~whole)
-        slots: dict[Key, SlotSeries] = {}
-        spans = [np.arange(grid.day_at[k], min(grid.day_at[k + 1], grid.closed)) for k in partly]
-        at = np.concatenate([np.zeros(0, dtype=np.int64), *spans])
-        starts = grid.edges_us[at]
-        for first, last in _stretches(partly):
-            end = min(grid.day_span(last)[1], from_us(grid.edges_us[grid.closed]))
-            for key, series in self._read(Period.SLOT, grid.day_span(first)[0], end, starts).items():
-                slots[key] = _filled(slots[key], series) if key in slots else series
-        alone = np.flatnonzero(whole)
-        of = np.concatenate([alone, np.repeat(partly, [len(s) for s in spans]).astype(np.int64)])
-        lasting = np.diff(grid.day_at)[of].astype(float)
-        lasting[: len(alone)] = 1.0
-        return Cells(self, slots, alone, len(at), of.astype(np.int64), 1.0 / lasting)
-
-
-def _stretches(numbers: Ints) -> Iterable[tuple[int, int]]:
-    """Yield first and last of days that are read together: a few more days cost less than another question."""
-    ends = np.flatnonzero((np.diff(numbers) > READ_OVER_DAYS) | (np.diff(numbers // CHUNK_DAYS) > 0))
-    for group in np.split(numbers, ends + 1):
-        if len(group):
-            yield int(group[0]), int(group[-1])
-
-
-def _filled(one: SlotSeries, other: SlotSeries) -> SlotSeries:
-    """Return one series where it is known, else the other: they were read of different days."""
-    use = other.coverage + other.estimated > 0
-    use |= other.known
-    return SlotSeries(
-        np.where(use, other.value, one.value),
-        np.where(use, other.coverage, one.coverage),
-        np.where(use, other.estimated, one.estimated),
-        np.where(use, other.reasons, one.reasons),
-    )
-
-
-@dataclass(frozen=True)
-class Cells:
-    """Whole days first, then slots. `of` numbers the day of each cell, `time` is its share of that day."""
-
-    stored: Stored
-    slots: Mapping[Key, SlotSeries]
-    alone: Ints
-    slot_count: int
-    of: Ints
-    time: Floats
-
-    def series(self, scope: Scope, entity: str, quantity: str) -> SlotSeries:
-        """Return a series by cell."""
-        day = self.stored.day(scope, entity, quantity)
-        slot = self.slots.get((scope, entity, quantity)) or unknown(self.slot_count)
-        return SlotSeries(
-            *(
-                np.concatenate([getattr(day, name)[self.alone], getattr(slot, name)])
-                for name in ("value", "coverage", "estimated", "reasons")
-            )
-        )
-
-
-def plans_of(park: Park, state: State, grid: Grid) -> dict[date, Plan]:
-    """Return the plan of every day that has one."""
-    starts = {grid.day_span(n): day for n, day in enumerate(grid.days)}
-    found: dict[date, Plan] = {}
-    for statement in state.statements(Kind.PLAN, grid.start, grid.end, entity=park.id):
-        day = starts.get((statement.start, statement.end))
-        if day is not None and statement.subject != "month":
-            found[day] = Plan(statement.body, statement.issued_at)
-    return found
 
 
 def facts(
@@ -235,11 +97,7 @@ def _arrays_below(park: Park, meter: Point) -> tuple[str, ...]:
             point = parents[point]
         return point
 
-    return tuple(i for i, versions in arrays_by_id(park).items() if above(_first(versions).point) == meter.id)
-
-
-def _first(versions: Sequence[Array]) -> Array:
-    return versions[0]
+    return tuple(i for i, versions in arrays_by_id(park).items() if above(versions[0].point) == meter.id)
 
 
 def _meter(
@@ -252,7 +110,8 @@ def _meter(
 ) -> MeterFacts:
     made = cells.series(Scope.POINT, point.id, "generation_kwh")
     of = tuple(_array(a, cells, used, lost.get(a, {}), scales.get(a)) for a in arrays)
-    return MeterFacts(point.id, of, made.value, _measured(made))
+    described = tuple(arrays) != (point.id,) or bool(scales.get(point.id))
+    return MeterFacts(point.id, of, made.value, _measured(made), described)
 
 
 def _array(
@@ -321,7 +180,8 @@ class _Model:
 
 
 def _load(entity: str, planned: Floats, series: SlotSeries, cells: Cells, model: _Model) -> LoadFacts:
-    return LoadFacts(entity, planned, model.predicted(entity), series.value, _measured(series), cells.time)
+    in_rest = np.array([plan is not None and plan.in_rest for plan in model.used])
+    return LoadFacts(entity, planned, model.predicted(entity), series.value, _measured(series), cells.time, in_rest)
 
 
 def _baselines(state: State, grid: Grid) -> dict[str, list[Statement]]:
@@ -344,7 +204,7 @@ def _lost(park: Park, state: State, grid: Grid, stored: Stored) -> dict[str, dic
         lost = np.zeros(len(grid.days))
         for day, kwh in days.items():
             if day in numbers:
-                lost[numbers[day]] += np.nan_to_num(_number(kwh))
+                lost[numbers[day]] += np.nan_to_num(number_of(kwh))
         behind = dict.fromkeys(a.id for a in park.arrays_of(statement.entity))
         for array, share in _spread([statement.entity] if statement.entity in ids else list(behind), stored).items():
             own = found.setdefault(array, {})
@@ -409,11 +269,3 @@ def _column(used: Sequence[Plan | None], name: str) -> Floats:
 
 def _measured(series: SlotSeries) -> Bools:
     return series.known & (series.coverage >= MEASURED)
-
-
-def _numbers(group: Json) -> Mapping[str, float]:
-    return {k: _number(v) for k, v in group.items()} if isinstance(group, dict) else {}
-
-
-def _number(value: Json) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")

@@ -15,7 +15,7 @@ import numpy as np
 
 from core.why import Cause, Note, Part
 from models.series import Bools, Floats
-from models.why.facts import ArrayFacts, LoadFacts, MeterFacts, ParkFacts
+from models.why.facts import ArrayFacts, Flow, LoadFacts, MeterFacts, ParkFacts
 from models.why.shapley import array_game, two_player_game
 
 CURTAILED = "curtailment"
@@ -23,12 +23,13 @@ NO_LOSS = {"clipping", "night_consumption", "sensor", "stuck", "time_shift", "un
 
 
 class Piece(NamedTuple):
-    """What one cause did per day, in kWh of balance."""
+    """What one cause did per day, in kWh of balance; `found` is what a finding says of it by itself."""
 
     cause: Cause
     entity: str
     subject: str
     kwh: Floats
+    found: Floats | None = None
 
 
 class Split(NamedTuple):
@@ -54,17 +55,28 @@ def split(park: ParkFacts) -> Split:
         blind = _blind(park, meter)
         unexplained += np.where(blind, 0.0, left)
         found.pieces.append(Piece(Cause.PV_NOT_SPLIT, meter.id, "", np.where(blind, left, 0.0)))
-        if blind.any():
+        if not (meter.described and meter.arrays):
+            found.notes.add(Note.NO_ARRAY)
+        elif blind.any():
             found.notes.add(Note.ONLY_CLEAR_SKY)
+    together = np.zeros(park.days)  # what is unmetered, where loads stand in one sum with it
+    one_sum = np.zeros(park.days, dtype=bool)
     for load in park.loads:
-        best -= _load(park, load, found)
+        used, beside = _load(park, load, found)
+        best -= used
         whole &= load.measured
+        together += beside
+        one_sum |= load.in_rest & ~np.isfinite(load.planned)
     for cause, flow in ((Cause.UNMETERED, park.unmetered), (Cause.STORAGE, park.storage)):
         planned = flow.planned[park.of] * park.time
-        measured = flow.measured & np.isfinite(flow.actual)
+        measured = _seen(flow)
         best -= np.where(measured, flow.actual, planned)
         whole &= measured
-        found.pieces.append(Piece(cause, "", "", -park.by_day(np.where(measured, flow.actual - planned, 0.0))))
+        left = -park.by_day(np.where(measured, flow.actual - planned, 0.0))
+        if cause is Cause.UNMETERED:
+            found.pieces.append(Piece(Cause.NOT_APART, "", "", np.where(one_sum, left, 0.0) + together))
+            left = np.where(one_sum, 0.0, left)
+        found.pieces.append(Piece(cause, "", "", left))
     found.pieces.extend(Piece(Cause.NOT_PLANNED, entity, "", -kwh) for entity, kwh in park.gone.items())
     missing = park.by_day(np.where(whole, 0.0, np.nan_to_num(park.balance) - best))
     found.pieces.append(Piece(Cause.MISSING_DATA, "", "", missing))
@@ -74,7 +86,8 @@ def split(park: ParkFacts) -> Split:
 def parts(pieces: list[Piece], chosen: Bools) -> Iterator[Part]:
     """Yield what every cause did to every entity over the chosen days."""
     for piece in pieces:
-        yield Part(piece.cause, float(piece.kwh[chosen].sum()), piece.entity, piece.subject)
+        found = 0.0 if piece.found is None else float(piece.found[chosen].sum())
+        yield Part(piece.cause, float(piece.kwh[chosen].sum()), piece.entity, piece.subject, found)
 
 
 def _blind(park: ParkFacts, meter: MeterFacts) -> Bools:
@@ -115,9 +128,10 @@ def _array_model(park: ParkFacts, array: ArrayFacts, found: Split) -> Floats:
     pieces = found.pieces
     pieces.append(Piece(Cause.WEATHER, array.id, "", np.where(split_days, weather, 0.0)))
     pieces.append(Piece(Cause.PLAN_SCALE, array.id, "", np.where(split_days, scale, 0.0)))
-    for (subject, _), lost in zip(shares.items(), losses, strict=True):
+    for (subject, share), lost in zip(shares.items(), losses, strict=True):
         cause = Cause.CURTAILMENT if subject == CURTAILED else Cause.FINDING
-        pieces.append(Piece(cause, array.id, subject, np.where(split_days, lost, 0.0)))
+        itself = np.where(split_days, -share * whole, 0.0)
+        pieces.append(Piece(cause, array.id, subject, np.where(split_days, lost, 0.0), itself))
     new = np.where(~known & ~unseen, whole * left, 0.0)
     pieces.append(Piece(Cause.NOT_PLANNED, array.id, "", new))
     return np.where(unseen[park.of], planned[park.of] * shape, expected * left[park.of])
@@ -138,15 +152,20 @@ def _shares(array: ArrayFacts, whole: Floats, found: Split) -> dict[str, Floats]
         return {s: np.where(whole > 0, kwh / limit, 0.0) for s, kwh in lost.items() if kwh.any()}
 
 
-def _load(park: ParkFacts, load: LoadFacts, found: Split) -> Floats:
-    """Return consumption per cell, modelled where it was not measured, and add what each cause did."""
+def _load(park: ParkFacts, load: LoadFacts, found: Split) -> tuple[Floats, Floats]:
+    """Return consumption per cell, modelled where it was not measured, and add what each cause did.
+
+    The second is what it did per day on days on which its plan stands in one sum with what is unmetered: only what was
+    measured of both counts there.
+    """
     known = np.isfinite(load.planned)
     neither, calendar, temperature, both = load.predicted
     based = known & np.isfinite(neither + calendar + temperature + both)
     by_calendar, by_temperature = two_player_game(neither, calendar, temperature, both)
     modelled = np.nan_to_num(load.planned) + np.where(based, both - neither, 0.0)
     usual = modelled[park.of] * load.weight
-    measured = load.measured & np.isfinite(load.actual)
+    beside = load.in_rest & ~known
+    measured = load.measured & np.isfinite(load.actual) & (_seen(park.unmetered) | ~beside[park.of])
     left = -park.by_day(np.where(measured, load.actual - usual, 0.0))
     found.pieces.extend(
         [
@@ -154,9 +173,13 @@ def _load(park: ParkFacts, load: LoadFacts, found: Split) -> Floats:
             Piece(Cause.TEMPERATURE, load.id, "", np.where(based, -by_temperature, 0.0)),
             Piece(Cause.ABOVE_BASELINE, load.id, "", np.where(based, left, 0.0)),
             Piece(Cause.LOAD_NOT_SPLIT, load.id, "", np.where(known & ~based, left, 0.0)),
-            Piece(Cause.NOT_PLANNED, load.id, "", np.where(known, 0.0, left)),
+            Piece(Cause.NOT_PLANNED, load.id, "", np.where(known | beside, 0.0, left)),
         ]
     )
     if (known & ~based).any():
         found.notes.add(Note.NO_BASELINE)
-    return np.where(measured, load.actual, usual)
+    return np.where(measured, load.actual, usual), np.where(beside, left, 0.0)
+
+
+def _seen(flow: Flow) -> Bools:
+    return flow.measured & np.isfinite(flow.actual)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from core.quantities import Period
 from core.statements import Kind, Statement
 from core.text import Language
 from core.timebase import day_bounds, slot_index
-from core.why import Cause, Gap, Note, Why
+from core.why import Cause, Gap, Note, Part, Why
+from core.why_waterfall import document, steps
 from core.why_words import CAUSES, GAPS, NOTES, sentence
 from models.calibration import nameplate_kwp
 from models.diagnosis import Diagnosis
@@ -257,7 +259,51 @@ def test_a_park_whose_loads_nobody_meters_is_its_own_load(tmp_path: Path) -> Non
     found = kept.why(DAY)
     # No array is described behind the meter, so its plan is the meter's own and nothing tells weather from faults.
     assert told(found) == {("pv_not_split", ""): -18.0, ("above_baseline", "test"): -11.0}
+    assert found.notes == (Note.NO_ARRAY, Note.NO_TEMPERATURE)
+    assert "Test above its baseline −11.0 kWh" in sentence(found, kept.park, Language.EN)
     closed(kept.store, kept.state)
+
+
+def said(
+    parts: dict[str, float], unexplained: float = 0.0, days: int = 1, last: date = DAY, plan_kwh: float = 100.0
+) -> Why:
+    """Return a split whose parts are loads above their baseline."""
+    made = tuple(Part(Cause.ABOVE_BASELINE, kwh, name) for name, kwh in parts.items())
+    actual = plan_kwh + sum(parts.values()) + unexplained
+    return Why(DAY, last, days, {}, plan_kwh, actual, made, made, unexplained)
+
+
+def test_sentence_and_picture_name_the_same_causes_and_the_same_rest() -> None:
+    park = make_park(dict.fromkeys("abcdefghijkl", "load"), {})
+    why = said({n: -100.0 - 10.0 * k for k, n in enumerate("abcdefghij")} | {"k": -3.0, "l": 2.0})
+    english = sentence(why, park, Language.EN)
+    named = [s for s in steps(why, park, Language.EN) if s.kind == "cause"]
+    assert len(named) == 6
+    assert all(f"{s.name} {s.text}" in english for s in named)
+    (rest,) = (s for s in steps(why, park, Language.EN) if s.kind == "others")
+    assert f"; other causes {rest.text}." in english
+    assert sum(s.kwh for s in steps(why, park, Language.EN)[1:-1]) == pytest.approx(why.difference_kwh)
+
+
+def test_a_day_exactly_as_planned_is_said_without_an_empty_list() -> None:
+    park = make_park({"hall": "load"}, {})
+    assert sentence(said({}), park, Language.EN) == "10 June 2026: net balance 100.0 kWh, as planned."
+    assert sentence(said({}), park, Language.ZH) == "2026 年 6 月 10 日净余额 100.0 kWh，与计划相符。"
+    nothing = said({"hall": 0.01}, unexplained=-0.01)
+    assert sentence(nothing, park, Language.EN) == "10 June 2026: net balance 100.0 kWh, as planned."
+    both = said({"hall": -40.0, "kiosk": 40.0})
+    assert sentence(both, park, Language.EN).startswith("10 June 2026: net balance 100.0 kWh, as planned: ")
+
+
+def test_a_month_that_rests_on_one_day_says_so() -> None:
+    park = make_park({"hall": "load"}, {})
+    first, last = date(2026, 6, 1), date(2026, 6, 30)
+    one = replace(said({"hall": -40.0}), first=first, last=last, left_out={"no_plan": 29})
+    assert sentence(one, park, Language.EN).startswith("June 2026 (1 of 30 days): net balance ")
+    assert sentence(one, park, Language.ZH).startswith("2026 年 6 月（其中 1/30 日）净余额")
+    assert document(one, park, Language.EN)["period"] == "June 2026 (1 of 30 days)"
+    whole = replace(one, days=30)
+    assert sentence(whole, park, Language.EN).startswith("June 2026: ")
 
 
 def test_every_cause_has_words() -> None:
@@ -288,6 +334,22 @@ def test_an_order_in_the_log_is_counted_once_however_many_know_of_it(tmp_path: P
         ("curtailment", ""): -13.0
     }
     assert why.unexplained_kwh == 0.0
+    closed(kept.store, kept.state)
+
+
+def test_an_order_nobody_heeded_is_said(tmp_path: Path) -> None:
+    park = make_park(ROLES, {"east": "pv"})
+    (east,) = park.arrays
+    noon, midnight = (day_bounds(DAY, park.zone)[0] + timedelta(hours=h) for h in (12, 24))
+    order = {"valid_from": noon, "valid_to": midnight, "limit_kw": 1.0}
+    limited = park.model_copy(update={"arrays": (Array(**{**east.model_dump(), "curtailments": (order,)}),)})
+    kept = Kept(tmp_path, limited)
+    plain = {k: v for k, v in SERIES.items() if k[1] not in {"west", "pv"}}
+    kept.write([DAY], kwh={**plain, ("park", "test", "net_balance_kwh"): 50.0 - 81.0})
+    kept.say(plan(park, DAY, {"east": 50.0}, LOADS))
+    for made, heeded in ((25.0, False), (20.0, False), (12.2, True)):  # in the 12 hours for which 12 kWh were allowed
+        held(kept, DAY, 25.0 / 48, made / 48)
+        assert (Note.NOT_HEEDED not in kept.why(DAY).notes) == heeded
     closed(kept.store, kept.state)
 
 

@@ -28,7 +28,9 @@ def array(planned=100.0, expected=80.0, clear=False, **lost: float) -> ArrayFact
 
 
 def load(planned=50.0, predicted=(50.0, 50.0, 50.0, 50.0), actual=50.0, measured=True, name="hall") -> LoadFacts:
-    return LoadFacts(name, one(planned), tuple(one(p) for p in predicted), one(actual), np.array([measured]), one(1.0))
+    return LoadFacts(
+        name, one(planned), tuple(one(p) for p in predicted), one(actual), np.array([measured]), one(1.0), NO
+    )
 
 
 def park(meters=(), loads=(), rest=(5.0, 5.0), storage=(0.0, 0.0), balance=None, gone=None) -> ParkFacts:
@@ -230,7 +232,7 @@ def drawn(draw: np.random.Generator) -> ParkFacts:
         predicted = tuple(daily(80) + (np.nan if draw.random() < 0.1 else 0.0) for _ in range(4))
         weight = draw.uniform(0.1, 1, size)
         weight /= np.bincount(of, weights=weight)[of]
-        loads.append(LoadFacts(f"l{n}", daily(80, 0.1), predicted, *flow(30), weight))
+        loads.append(LoadFacts(f"l{n}", daily(80, 0.1), predicted, *flow(30), weight, draw.random(days) < 0.2))
     total, measured = flow(90)  # consumption of the park
     kept, stored = flow(10)
     made = sum((m.actual for m in meters), np.zeros(size))

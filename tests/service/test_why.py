@@ -50,11 +50,33 @@ def test_a_running_month_counts_the_days_that_are_over(client: TestClient) -> No
     assert shown == {**asked(client, **{"from": "2026-11-01", "to": "2026-11-30"})}
 
 
-def test_the_running_day_is_refused_by_name(client: TestClient) -> None:
+def test_the_running_day_is_split_as_far_as_it_has_come(client: TestClient) -> None:
     shown = asked(client, day="2026-11-20")
-    assert (shown["refused"], shown["plan_kwh"], shown["steps"]) == ("running", None, [])
-    assert shown["sentence"] == "20 November 2026: nothing can be explained, the day is not over."
-    assert asked(client, day="2026-11-20", lang="zh")["sentence"] == "2026 年 11 月 20 日：无法解释差额，当日尚未结束。"
+    assert shown["until"] == "2026-11-20T12:00:00+08:00"
+    assert shown["sentence"].startswith("20 November 2026 (so far, to 12:00): net balance −")
+    assert asked(client, day="2026-11-20", lang="zh")["sentence"].startswith("2026 年 11 月 20 日（截至 12:00）净余额")
+    assert any("up to 12:00" in note for note in shown["notes"])
+    added = sum(p["kwh"] for p in shown["parts"]) + shown["unexplained_kwh"]
+    assert added == pytest.approx(shown["difference_kwh"], abs=0.005)
+    # Half the day has gone, and with it about half of what the park was planned to use and to make.
+    whole = asked(client, day="2026-11-19")
+    assert abs(shown["plan_kwh"]) < abs(whole["plan_kwh"])
+    causes = {p["cause"] for p in shown["parts"]}
+    assert "weather" in causes
+    assert "temperature" not in causes
+
+
+def test_what_a_finding_says_stands_beside_its_part_where_it_is_another_number(client: TestClient) -> None:
+    shown = asked(client, day="2026-11-12")
+    (fault,) = (p for p in shown["parts"] if p["cause"] == "finding")
+    found = client.get("/api/v1/findings", params={"lang": "en"}).json()["findings"]
+    assert [f["entity"] for f in found] == ["carport-2"]
+    assert fault["found_kwh"] == pytest.approx(-16.0, abs=0.1)
+    assert fault["kwh"] < 1.5 * fault["found_kwh"]
+    assert fault["found"] == f"its finding says {fault['found_text']}"
+    (step,) = (s for s in shown["steps"] if "Carport 2" in s["name"])
+    assert step["found"] == fault["found"]
+    assert any("its finding counts the day's own sun alone" in note for note in shown["notes"])
 
 
 @pytest.mark.parametrize(
