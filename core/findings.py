@@ -226,6 +226,12 @@ ADVICE: dict[Fault, Text] = {
 }
 
 
+ALL_CLOCKS = Text(
+    zh="所有电表和气象站都如此：请查 PARK.yaml 中的经度，以及各设备的时区",
+    en="every clock here alike: look at the longitude in PARK.yaml and at the time zone of the devices",
+)
+
+
 def sentence(finding: Finding, name: str, language: Language, zone_day: date) -> str:
     """Say a finding in one sentence; `zone_day` is the local day on which it began."""
     zh = language is Language.ZH
@@ -251,4 +257,6 @@ def details(finding: Finding, language: Language) -> str:
         parts.append(f"实发为应发的 {percent(share)}" if zh else f"yielding {percent(share)} of what it should")
     if isinstance(facts.get("what"), str):
         parts.append(str(facts["what"]))
+    if facts.get("clocks") == "all":
+        parts.append(ALL_CLOCKS.say(language))
     return ("，" if zh else ", ").join(parts)

@@ -19,7 +19,7 @@ from core.store import State, Store
 from core.timebase import SLOT_HOURS, day_bounds, day_of
 from models import pv
 from models.faults.diagnose import diagnose
-from models.faults.sight import WHOLE, Sight, measured_in, rung_masks
+from models.faults.sight import Sight, rung_masks
 from models.rows import on_grid
 from models.series import Floats, Grid, SlotSeries, grid_of, total, unknown
 from models.sky import Sky, sky_over
@@ -31,6 +31,7 @@ WARM_UP_DAYS = 60  # the first days of the window have no past: what began in th
 SLOT_S = int(SLOT_HOURS * 3600)
 GRACE = timedelta(minutes=30)  # late readings of a day are waited for
 ENTITIES_PER_READ = 8
+HALF_SEEN = 0.5  # of a slot
 GAUGES = tuple(q.name for q in READING.values() if q.kind is Sort.GAUGE)
 WEATHER = ("poa_wm2", "ghi_wm2", "temp_air_c", "temp_module_c", "wind_speed_ms")
 
@@ -71,6 +72,7 @@ class Diagnosis:
         """Return what is seen of every array, or of the arrays behind one meter together."""
         sky = sky_over(self._park, grid)
         weather = self._weather(grid)
+        clear = _cloudless(self._park, sky, grid)
         groups = list(_groups(self._park))
         found = []
         for n in range(0, len(groups), ENTITIES_PER_READ):
@@ -82,7 +84,9 @@ class Diagnosis:
             points = self._read(
                 grid, Scope.POINT, [p for p, _ in part], ("generation_kwh", "import_kwh", "active_power_kw")
             )
-            found += [s for p, ids in part if (s := _sight(self._park, p, ids, grid, sky, arrays, points, weather))]
+            found += [
+                s for p, ids in part if (s := _sight(self._park, p, ids, grid, sky, arrays, points, weather, clear))
+            ]
             if progress:
                 progress(min(n + ENTITIES_PER_READ, len(groups)), len(groups))
         return found
@@ -188,6 +192,7 @@ def _sight(
     arrays: Mapping[tuple[str, str], SlotSeries],
     points: Mapping[tuple[str, str], SlotSeries],
     weather: Mapping[str, Mapping[str, SlotSeries]],
+    clear: Mapping[str, pv.ArraySeries],
 ) -> Sight | None:
     generation = points.get((point, "generation_kwh"))
     parts = [arrays.get((i, "expected_kwh")) for i in ids]
@@ -198,6 +203,9 @@ def _sight(
     nothing = unknown(grid.size)
     sun = [arrays.get((i, "irradiation_kwh_m2"), nothing).value for i in ids]
     under = versions[0].weather or next(iter(weather), "")
+    gauges = weather.get(under, {}) if under and park.point(under).source == "station" else {}
+    drawn = points.get((point, "import_kwh"), nothing)
+    light, clear_light = _light(gauges, np.nan_to_num(clear[ids[0]].irradiation.value), sky)
     return Sight(
         entity=ids[0] if len(ids) == 1 else point,
         point=point,
@@ -208,22 +216,38 @@ def _sight(
         generation=generation.value,
         expected=expected.value,
         irradiation=np.nan_to_num(np.mean(sun, axis=0)),
-        measured=measured_in(generation, expected),
+        measured=pv.comparable(generation) & expected.known & (expected.estimated <= 0),
         rungs=rung_masks(expected),
         rating_kw=_rating(versions, grid),
         free=np.ones(grid.size, dtype=bool),
         power_kw=points.get((point, "active_power_kw"), nothing).value,
-        drawn=_whole(points.get((point, "import_kwh"), nothing)),
+        drawn=np.where(pv.comparable(drawn), drawn.value, np.nan),
         weather=weather.get(under, {}),
         strings=_strings(versions),
         allowed=_allowed(park, ids, arrays, grid),
         per_reading=_per_reading(park, point),
+        counted=pv.comparable(generation),
+        by_measurement=expected.known & (expected.estimated <= 0),
+        clear=np.sum([np.nan_to_num(clear[i].expected.value) for i in ids], axis=0),
+        light=light,
+        clear_light=clear_light,
     )
 
 
-def _whole(series: SlotSeries) -> Floats:
-    """Return the values of slots that were measured as good as whole; NaN elsewhere."""
-    return np.where((series.coverage >= WHOLE) & (series.estimated <= 1.0 - WHOLE), series.value, np.nan)
+def _cloudless(park: Park, sky: Sky, grid: Grid) -> dict[str, pv.ArraySeries]:
+    """Return what every array would make and get under a cloudless sky, by nameplate."""
+    series = dict(zip(map(id, park.arrays), pv.portfolio(park.arrays, {}, sky, grid), strict=True))
+    ids = dict.fromkeys(a.id for a in park.arrays)
+    return {i: pv.versions_joined([(a, series[id(a)]) for a in park.arrays if a.id == i], grid) for i in ids}
+
+
+def _light(gauges: Mapping[str, SlotSeries], plane: Floats, sky: Sky) -> tuple[Floats | None, Floats | None]:
+    """Return the irradiance a station shows, W/m², and what a cloudless sky would show it; in the plane if it can."""
+    for quantity, clear in (("poa_wm2", plane * 1000.0 / SLOT_HOURS), ("ghi_wm2", sky.ghi)):
+        series = gauges.get(quantity)
+        if series is not None and series.known.any():
+            return np.where(series.coverage >= HALF_SEEN, series.value, np.nan), clear
+    return None, None
 
 
 def _rating(versions: Sequence[Array], grid: Grid) -> Floats:

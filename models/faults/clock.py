@@ -1,108 +1,341 @@
-"""A meter whose clock is off: its day is as it should be, but earlier or later."""
+"""A clock that is off: a meter's or a weather station's day is as it should be, but earlier or later.
+
+Two sources are held against each other and each against the sun. The station's light against a cloudless sky tells a
+shift of the better part of an hour or more; a meter against the light as the station saw it tells every shift, since
+clouds pass both at once. Which of the two is off where they differ by less, the other meters say, and where there
+are none, the middle between first and last light.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import numpy as np
 
-from core.findings import Fault, Finding
-from core.timebase import day_bounds
-from models.faults.pictures import slots_around
+from core.findings import Fault, Finding, Picture
+from core.quality import Event, Reason
+from core.timebase import SLOT_HOURS, day_bounds
+from models.faults import lag
+from models.faults.lag import LAGS
+from models.faults.pictures import SLOTS_AROUND, slots_around
 from models.faults.sight import Sight
-from models.faults.spans import joined
-from models.series import Bools, Floats, Ints
+from models.faults.spans import runs
+from models.series import Bools, Floats, Ints, bit, from_us
 
-FARTHEST = 16  # slots either way: four hours
-NEAREST = 2  # slots: less than half an hour may be the model's
+BY_SUN = 3  # slots: what a cloudless sky can tell of light under clouds
+BY_MODEL = 4  # slots: what irradiance nobody measured on the site can tell
+NEARLY = 1.0  # slots
+CLOSE = 2  # slots: first and last light are dimmed by haze and hills
 BETTER = 0.4  # of the misfit that is left after moving it
+CLEAREST = 0.2  # of the days: clouds hide the sun's own shape on the others
+BEST = 0.35  # of misfit: what fits no better is no day of the sun's
 DAYS = 3
 MINUTES = 15
-SAME_ENERGY = 0.15  # of the day
-BESIDE = 2  # days at either end whose light did not tell the lag for sure
-FEWEST = 12  # bright slots of a day
+CHECKED = 8  # slots: within two hours a day that lost its morning looks late
+SAME_ENERGY = 0.85  # of what it gives at other times: a clock takes nothing away
+FEWEST_OTHER = 7  # days, to know that
+LOWEST_WM2 = 20.0  # of a cloudless sky: below, the share of it that is seen says nothing
+BRIGHTEST = 1.3  # of a cloudless sky
+LIT_WM2 = 20.0
+LIT = 0.01  # of the rating
+BESIDE = timedelta(days=1)  # a clock goes wrong within a day
+ON_SITE = bit(Reason.RUNG_POA) | bit(Reason.RUNG_GHI)
 
 
-def shifts(sight: Sight) -> Ints:
-    """Return for every day by how many slots its generation is late (negative: early) against the expectation; 0 where not clear."""
-    misfits = np.array([_misfit(sight, lag) for lag in range(-FARTHEST, FARTHEST + 1)])
-    best = np.argmin(misfits, axis=0)
-    clear = np.take_along_axis(misfits, best[None], axis=0)[0] < BETTER * misfits[FARTHEST]
+@dataclass(frozen=True)
+class Shift:
+    """Days `first` to `last` of the grid, both included, in which a clock was `slots` late (negative: early)."""
+
+    first: int
+    last: int
+    slots: int
+
+    def on(self, days: Ints) -> Bools:
+        """Say for every slot, by its day, whether it lies in it."""
+        inside: Bools = (days >= self.first) & (days <= self.last)
+        return inside
+
+
+def clocks(sights: Sequence[Sight]) -> tuple[list[Finding], list[Sight]]:
+    """Return the times in which clocks were off, and the sights with the meters' clocks set right.
+
+    Where the station's was, its expectation is worth nothing: those days are no longer measured.
+    """
+    found: list[Finding] = []
+    mended: dict[int, Sight] = {}
+    for under in dict.fromkeys(s.under for s in sights):
+        group = [s for s in sights if s.under == under]
+        station, meters = _agreed(group)
+        common = _common(station, meters)
+        found += [_of_station(group[0], shift, shift in common) for shift in station]
+        for sight, shifts in zip(group, meters, strict=True):
+            own = [s for s in shifts if s not in common or not station]
+            found += [_of_meter(sight, shift) for shift in own]
+            mended[id(sight)] = _mended(sight, shifts, station)
+    return found, [mended[id(s)] for s in sights]
+
+
+def told_by(found: Sequence[Finding], events: Sequence[Event], sights: Sequence[Sight]) -> list[Event]:
+    """Return the events without what a shifted clock explains: light at night, a value that stands still by day."""
+    points = {s.entity: s.point for s in sights}
+    spans: list[tuple[set[str], datetime, datetime | None]] = []
+    for one in found:
+        group = [s.point for s in sights if s.under == one.entity and one.picture.facts.get("clocks") == "all"]
+        who = {points.get(one.entity, one.entity), *group}
+        spans.append((who, one.start - BESIDE, one.end + BESIDE if one.end else None))
+    return [
+        e
+        for e in events
+        if not any(e.entity in who and e.end > start and (end is None or e.start < end) for who, start, end in spans)
+    ]
+
+
+def _agreed(group: Sequence[Sight]) -> tuple[list[Shift], list[list[Shift]]]:
+    """Return when the station's clock was off, and when each meter's."""
+    station = [_signed(group, shift) for shift in _station_by_sun(group[0])]
+    meters = [_meter(sight, station) for sight in group]
+    for n, shifts in enumerate(list(meters)):
+        for shift in shifts:
+            if not any(_same(shift, s) for s in meters[n]):
+                continue
+            known = [s for s in station if s.first <= shift.last and shift.first <= s.last]
+            if _is_stations(group, meters, n, shift, known):
+                rest = [s for s in station if s not in known]
+                told = [replace(s, slots=s.slots - shift.slots) for s in known]
+                station = [*rest, *(told or [replace(shift, slots=-shift.slots)])]
+                meters = [[s for s in own if not _same(s, shift)] for own in meters]
+    return sorted((s for s in station if s.slots), key=lambda s: s.first), meters
+
+
+def _signed(group: Sequence[Sight], shift: Shift) -> Shift:
+    """Return a shift of the station with its sign: half a day early or late is all the same to the sun, not to clouds."""
+    if abs(shift.slots) < lag.FARTHEST:
+        return shift
+    both = [replace(shift, slots=k) for k in (lag.FARTHEST, -lag.FARTHEST)]
+    return min(both, key=lambda s: _left(group[0], s))
+
+
+def _left(sight: Sight, station: Shift) -> float:
+    """Return what a shift of the station leaves of the meter's misfit."""
+    misfit = lag.misfits(_due(sight, [station])[0], sight.generation, sight.grid)[:, lag.FARTHEST]
+    known = misfit[np.isfinite(misfit)]
+    return float(np.median(known)) if len(known) else 1.0
+
+
+def _common(station: Sequence[Shift], meters: Sequence[Sequence[Shift]]) -> list[Shift]:
+    """Return the shifts that all clocks share: no clock is off then, but the place or the time zone is."""
+    return [s for s in station if all(any(_same(s, own) for own in shifts) for shifts in meters)]
+
+
+def _same(a: Shift, b: Shift) -> bool:
+    return a.slots == b.slots and a.first <= b.last and b.first <= a.last
+
+
+def _is_stations(
+    group: Sequence[Sight], meters: Sequence[Sequence[Shift]], number: int, shift: Shift, known: Sequence[Shift]
+) -> bool:
+    """Say whether the station's clock explains what a meter differs from it: all meters do, and the sun is with them.
+
+    `known` is what the sun already said of the station then, to within a few slots.
+    """
+    sight = group[number]
+    alike = [any(_same(own, shift) for own in shifts) for shifts in meters]
+    if sight.light is None or sight.clear_light is None or not all(alike):
+        return False
+    if known:
+        return abs(shift.slots) < BY_SUN
+    own = float(np.nanmedian([_middle(s.generation, s.clear, LIT * SLOT_HOURS * s.rating_kw, s, shift) for s in group]))
+    stations = _middle(sight.light, sight.clear_light, LIT_WM2, sight, shift)
+    meters_off = abs(own - shift.slots) + abs(stations)
+    stations_off = abs(own) + abs(stations + shift.slots)
+    # Where the sun does not decide, many clocks are seldom wrong together.
+    return stations_off < meters_off + (NEARLY if len(group) > 1 else 0.0)
+
+
+def _middle(
+    made: Floats, clear: Floats | None, floor: Floats | float, sight: Sight, shift: Shift, at: int = 0
+) -> float:
+    """Return by how many slots the middle of the light is late, by the median of the days of a shift.
+
+    Against that of the other days, where there are enough: a hill in the west is no clock. `at` is where it is sought.
+    """
+    if clear is None:
+        return np.nan
+    late = lag.middles(made, floor, sight.grid, at) - lag.middles(clear, floor, sight.grid, 0)
+    own = np.zeros(len(late), dtype=bool)
+    own[shift.first : shift.last + 1] = True
+    usual = late[~own & np.isfinite(late)] if at == 0 else np.zeros(0)
+    known = late[own & np.isfinite(late)]
+    if not len(known):
+        return np.nan
+    return float(np.median(known) - (np.median(usual) if len(usual) >= FEWEST_OTHER else 0.0))
+
+
+def _station_by_sun(sight: Sight) -> list[Shift]:
+    if sight.light is None or sight.clear_light is None:
+        return []
+    misfit = lag.misfits(sight.clear_light, sight.light, sight.grid)
+    misfit[:, 0] = np.nan  # half a day early is half a day late: one of them will do
+    found = _shifts(misfit, BY_SUN, CLEAREST)
+    return [s for s in found if _by_light(sight.light, sight.clear_light, LIT_WM2, sight, s)]
+
+
+def _by_light(made: Floats, clear: Floats, floor: Floats | float, sight: Sight, shift: Shift) -> bool:
+    """Say whether first and last light moved with the rest of the day."""
+    return abs(_middle(made, clear, floor, sight, shift, shift.slots) - shift.slots) <= CLOSE
+
+
+def _meter(sight: Sight, station: Sequence[Shift]) -> list[Shift]:
+    """Return when a meter's clock was off, held against the light as the station saw it, or against the sun alone."""
+    due, nearest, share = _due(sight, station)
+    made = np.where(sight.whole, sight.generation, np.nan)
+    found = _shifts(lag.misfits(due, made, sight.grid), nearest, share)
+    found = [s for s in found if _same_energy(sight, s)]
+    if sight.clear is None or sight.light is not None:
+        return found
+    floor = LIT * SLOT_HOURS * sight.rating_kw
+    return [s for s in found if _by_light(sight.generation, sight.clear, floor, sight, s)]
+
+
+def _due(sight: Sight, station: Sequence[Shift]) -> tuple[Floats, int, float]:
+    """Return what shape the array's days should have, the least shift it can tell, and on what share of the days."""
+    own = sight.per_reading // 2 + 1
+    known = np.isfinite(sight.expected) & sight.due_known
+    seen = _as_seen(sight, station)
+    if seen is not None:
+        on_site = known & (sight.rungs & ON_SITE != 0)
+        for shift in station:
+            on_site &= ~shift.on(sight.days)
+        return np.where(on_site, sight.expected, seen), own, 0.5
+    if (known & sight.bright).any():
+        return np.where(known, sight.expected, np.nan), max(own, BY_MODEL), 0.5
+    return (np.full(sight.grid.size, np.nan) if sight.clear is None else sight.clear), max(own, BY_MODEL), CLEAREST
+
+
+def _as_seen(sight: Sight, station: Sequence[Shift]) -> Floats | None:
+    """Return what shape the light gives the array's days, kWh at nameplate, once the station's clock is set right."""
+    if sight.clear is None or sight.light is None or sight.clear_light is None:
+        return None
+    light = sight.light
+    for shift in station:
+        light = np.where(shift.on(sight.days), np.roll(sight.light, -shift.slots), light)
+    high = sight.clear_light > LOWEST_WM2
+    share = np.clip(light / np.where(high, sight.clear_light, 1.0), 0.0, BRIGHTEST)
+    return np.minimum(sight.clear * np.where(high, share, 1.0), sight.rating_kw * SLOT_HOURS)
+
+
+def _shifts(misfit: lag.Matrix, nearest: int, share: float = 0.5) -> list[Shift]:
+    """Return the stretches of days of which this share, the clearest, fit clearly better when moved."""
+    path = lag.steady(misfit, np.abs(LAGS) >= nearest)
+    found = []
+    for slots in np.unique(path[path != 0]).tolist():
+        for first, end in runs(path == slots):
+            own = misfit[first:end]
+            both = own[:, [lag.FARTHEST + slots, lag.FARTHEST]]
+            known = both[np.isfinite(both).all(axis=1)]
+            if len(known) < DAYS:
+                continue
+            moved, still = np.quantile(known, share, axis=0).tolist()
+            if moved < BETTER * still and moved < BEST:
+                found.append(Shift(first, end - 1, _refined(own, slots, share)))
+    return sorted(found, key=lambda s: s.first)
+
+
+def _refined(misfit: lag.Matrix, slots: int, share: float) -> int:
+    """Return the lag at or beside `slots` that explains this share of the days, the clearest, best."""
+    near = [k for k in range(slots - 1, slots + 2) if abs(k) <= lag.FARTHEST and k != 0]
+    columns = [misfit[:, lag.FARTHEST + k] for k in near]
+    left = [float(np.nanquantile(c, share)) if np.isfinite(c).any() else 1.0 for c in columns]
+    return near[int(np.argmin(left))]
+
+
+def _same_energy(sight: Sight, shift: Shift) -> bool:
+    """Say whether the days of a small shift give what others do: what lacks energy is cut, not late."""
+    if abs(shift.slots) > CHECKED:
+        return True
     lit = sight.measured
     made, due = sight.sums(np.nan_to_num(sight.generation), lit), sight.sums(np.nan_to_num(sight.expected), lit)
-    # A clock takes nothing away: what lacks energy is cut, not late.
-    clear &= np.abs(made - due) < SAME_ENERGY * due
-    count = sight.sums(np.ones(sight.grid.size), sight.bright & sight.measured)
-    shift = best - FARTHEST
-    return np.where(clear & (count >= FEWEST) & (np.abs(shift) >= NEAREST), shift, 0)
+    own = np.arange(len(due))
+    inside = (own >= shift.first) & (own <= shift.last) & (due > 0)
+    other = ~inside & (due > 0)
+    if not inside.any():
+        return True
+    usual = float(np.median(made[other] / due[other])) if np.count_nonzero(other) >= FEWEST_OTHER else 1.0
+    return float(np.median(made[inside] / due[inside])) >= SAME_ENERGY * usual
 
 
-def _misfit(sight: Sight, lag: int) -> Floats:
-    """Return per day the squared differences of expectation and generation moved back by `lag` slots, scaled to it."""
-    seen = sight.measured & np.roll(sight.measured, -lag)
-    made = np.where(seen, np.roll(np.nan_to_num(sight.generation), -lag), 0.0)
-    due = np.where(seen, np.nan_to_num(sight.expected), 0.0)
-    every = np.ones(sight.grid.size, dtype=bool)
-    both, square = sight.sums(made * due, every), sight.sums(made * made, every)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        scale = np.where(square > 0, both / square, 0.0)
-    # What lies outside the common slots must not make a lag look better.
-    lit = sight.sums(due * due, every)
-    whole = sight.sums(np.where(sight.measured, np.nan_to_num(sight.expected), 0.0) ** 2, every)
-    misfit = lit - scale * both
-    return np.where(lit > 0.9 * whole, misfit, np.inf)
+def _mended(sight: Sight, shifts: Sequence[Shift], station: Sequence[Shift]) -> Sight:
+    """Return the sight with its meter's clock set right, and without the days of which nothing can be said."""
+    generation, measured, drawn, power = sight.generation, sight.measured, sight.drawn, sight.power_kw
+    for shift in shifts:
+        where = shift.on(sight.days)
+        generation, drawn, power = (
+            np.where(where, np.roll(column, -shift.slots), column) for column in (generation, drawn, power)
+        )
+        measured = np.where(where, np.roll(sight.whole, -shift.slots) & sight.due_known, measured)
+        measured &= ~_beside(sight, shift)
+    for shift in station:
+        measured &= ~shift.on(sight.days) & ~_beside(sight, shift)
+    return replace(sight, generation=generation, measured=measured, drawn=drawn, power_kw=power)
 
 
-def time_shifts(sight: Sight) -> tuple[list[Finding], Sight]:
-    """Return the times in which the meter's clock was off, and the sight with them set right."""
-    shift = shifts(sight)
-    found: list[Finding] = []
-    for lag in np.unique(shift[shift != 0]).tolist():
-        days = [sight.grid.days[n] for n in np.flatnonzero(shift == lag)]
-        for first, last in joined(days, 4):
-            begin, end = (sight.grid.days.index(d) for d in (first, last))
-            said = [n for n in range(begin, end + 1) if shift[n] == lag]
-            if len(said) < DAYS:
-                continue
-            begin, end = _with_dim_days(sight, lag, begin, end)
-            found.append(_finding(sight, lag, begin, end))
-            sight = _moved(sight, lag, (sight.days >= begin) & (sight.days <= end))
-    return found, sight
+def _beside(sight: Sight, shift: Shift) -> Bools:
+    """Return the days at both ends of a shift: a clock goes wrong within one, and its readings lie over the next."""
+    days, last = sight.days, len(sight.grid.days) - 1
+    begun = (days >= shift.first - 1) & (days <= shift.first) & (shift.first > 0)
+    over = (days >= shift.last) & (days <= shift.last + 1) & (shift.last < last)
+    return begun | over
 
 
-def _with_dim_days(sight: Sight, lag: int, begin: int, end: int) -> tuple[int, int]:
-    """Return the stretch with the days at its ends that fit better when moved, though not clearly so."""
-    better = _misfit(sight, lag) < _misfit(sight, 0)
-    for _ in range(BESIDE):
-        begin -= bool(begin > 0 and better[begin - 1])
-        end += bool(end + 1 < len(better) and better[end + 1])
-    return begin, end
+def _of_meter(sight: Sight, shift: Shift) -> Finding:
+    lit = np.flatnonzero((sight.days == _shown(sight, shift)) & sight.bright)
+    first, last = (int(lit[0]), int(lit[-1]) + 1) if len(lit) else (0, 0)
+    rung = sight.rung_of(sight.bright & shift.on(sight.days))
+    return _finding(sight, sight.entity, shift, rung, slots_around(sight, first, last, _facts(shift)))
 
 
-def _moved(sight: Sight, lag: int, where: Bools) -> Sight:
-    made, seen = np.roll(sight.generation, -lag), np.roll(sight.measured, -lag)
-    return replace(
-        sight,
-        generation=np.where(where, made, sight.generation),
-        measured=np.where(where, seen & sight.measured, sight.measured),
-    )
+def _of_station(sight: Sight, shift: Shift, common: bool) -> Finding:
+    day = _shown(sight, shift)
+    first, last = int(sight.grid.day_at[day]), int(sight.grid.day_at[day + 1])
+    begin, end = max(0, first - SLOTS_AROUND), min(sight.grid.closed, last + SLOTS_AROUND)
+    times = (from_us(stamp) for stamp in sight.grid.edges_us[begin:end])
+    names = tuple(t.astimezone(sight.zone).isoformat(timespec="minutes") for t in times)
+    seen, clear = (_known(column, begin, end) for column in (sight.light, sight.clear_light))
+    facts = _facts(shift) | ({"clocks": "all"} if common else {})
+    picture = Picture("slots", "W/m²", names, seen, clear, first - begin, min(last, end) - begin, facts)
+    return _finding(sight, sight.under, shift, "", picture)
 
 
-def _finding(sight: Sight, lag: int, begin: int, end: int) -> Finding:
-    first_slot = int(sight.grid.day_at[begin])
-    lit = np.flatnonzero(sight.bright & (sight.days == begin))
-    minutes = float(lag * MINUTES)
+def _known(column: Floats | None, begin: int, end: int) -> tuple[float | None, ...]:
+    values = np.full(end - begin, np.nan) if column is None else column[begin:end]
+    return tuple(float(v) if np.isfinite(v) else None for v in values)
+
+
+def _shown(sight: Sight, shift: Shift) -> int:
+    """Return the sunniest of the first days of a shift."""
+    days = range(shift.first, min(shift.last, shift.first + FEWEST_OTHER) + 1)
+    made = sight.sums(np.nan_to_num(sight.generation), sight.whole)
+    return max(days, key=lambda n: float(made[n]))
+
+
+def _facts(shift: Shift) -> dict[str, float | str]:
+    minutes = float(shift.slots * MINUTES)
+    return {"minutes": minutes, "what": f"{minutes:+.0f} min".replace("-", "−")}
+
+
+def _finding(sight: Sight, entity: str, shift: Shift, rung: str, picture: Picture) -> Finding:
+    grid = sight.grid
     return Finding(
-        entity=sight.entity,
+        entity=entity,
         code=Fault.TIME_SHIFT,
-        start=sight.at(first_slot),
-        end=None if end >= len(sight.grid.days) - 3 else day_bounds(sight.grid.days[end], sight.zone)[1],
-        days={sight.grid.days[n]: 0.0 for n in range(begin, end + 1)},
+        start=sight.at(int(grid.day_at[shift.first])),
+        end=None if shift.last >= len(grid.days) - DAYS else day_bounds(grid.days[shift.last], sight.zone)[1],
+        days={grid.days[n]: 0.0 for n in range(shift.first, shift.last + 1)},
         low_kwh=0.0,
         high_kwh=0.0,
         confidence=0.95,
-        rung=sight.rung_of(sight.bright & (sight.days == begin)),
-        picture=slots_around(
-            sight, int(lit[0]), int(lit[-1]) + 1, {"minutes": minutes, "what": f"{minutes:+.0f} min".replace("-", "−")}
-        ),
+        rung=rung,
+        picture=picture,
     )

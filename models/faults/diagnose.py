@@ -9,7 +9,7 @@ import numpy as np
 from core.findings import Fault, Finding
 from core.quality import Event
 from models.faults import shading
-from models.faults.clock import time_shifts
+from models.faults.clock import clocks, told_by
 from models.faults.limits import clipping, curtailments, plateaus
 from models.faults.losing import losses, sun_days
 from models.faults.night import night_consumption
@@ -33,10 +33,16 @@ def diagnose(sights: Sequence[Sight], events: Sequence[Event] = ()) -> list[Find
     Wrong units and clocks come first and are set right for what follows: behind them there may be another fault.
     """
     found: list[Finding] = []
+    shifted, timed = clocks(sights)
+    found += shifted
+    events = told_by(shifted, events, sights)
     left: list[Sight] = []
-    for sight in sights:
-        own, seen = _credible(sight, events)
-        found += own
+    for meter in timed:
+        units, sight = wrong_power(meter)
+        found += units
+        found += stuck_findings(sight, events)
+        seen = sight.without(stuck_slots(sight, events))
+        found += night_consumption(seen)
         for search in SEARCHES:
             own = search(seen)
             found += own
@@ -49,15 +55,6 @@ def diagnose(sights: Sequence[Sight], events: Sequence[Event] = ()) -> list[Find
         found += losses(sight, beside)
     found += _of_weather(sights, events)
     return sorted(found, key=lambda f: (f.start, f.entity, f.code))
-
-
-def _credible(sight: Sight, events: Sequence[Event]) -> tuple[list[Finding], Sight]:
-    """Return what is wrong with the meter itself, and the sight without that."""
-    found, seen = wrong_power(sight)
-    found += stuck_findings(seen, events)
-    seen = seen.without(stuck_slots(seen, events))
-    shifted, seen = time_shifts(seen)
-    return [*found, *shifted, *night_consumption(seen)], seen
 
 
 def _of_weather(sights: Sequence[Sight], events: Sequence[Event]) -> list[Finding]:

@@ -15,7 +15,6 @@ from core.timebase import SLOT_HOURS
 from models.series import Bools, Floats, Grid, Ints, SlotSeries, bit, from_us, reason_text
 from models.sky import Sky
 
-WHOLE = 0.99  # only slots measured as good as whole are compared
 _RUNGS = tuple(r for r in Reason if r.value.startswith("rung_"))
 # Of the expectation, relative, k=1: how far it may be off for weeks on end, by where irradiance comes from.
 UNCERTAINTY = {"rung_poa": 0.03, "rung_ghi": 0.04}
@@ -51,11 +50,29 @@ class Sight:
     strings: int | None = None
     allowed: Floats | None = None  # kWh per slot under the orders in the log; None where there never was one
     per_reading: int = 1  # slots from one reading of the meter to the next
+    counted: Bools | None = None  # where the meter alone measured as good as whole
+    by_measurement: Bools | None = None  # where the expectation alone rests on measurement
+    clear: Floats | None = None  # kWh per slot under a cloudless sky, by nameplate
+    light: Floats | None = None  # W/m² as the station shows it, believed or not; None where it has no such sensor
+    clear_light: Floats | None = None  # W/m² a cloudless sky would show it
 
     @cached_property
     def days(self) -> Ints:
         """Number of the local day of every slot."""
         return self.grid.day_numbers()
+
+    @cached_property
+    def whole(self) -> Bools:
+        """Slots the meter measured as good as whole, whatever is known of the light."""
+        return self.measured if self.counted is None else self.counted
+
+    @property
+    def due_known(self) -> Bools:
+        """Slots whose expectation rests on measurement, whatever the meter did."""
+        known: Bools = np.isfinite(self.expected) & (
+            self.measured if self.by_measurement is None else self.by_measurement
+        )
+        return known
 
     @property
     def usable(self) -> Bools:
@@ -109,9 +126,3 @@ def rung_masks(expected: SlotSeries) -> Ints:
     for reason in _RUNGS:
         every |= bit(reason)
     return expected.reasons & every
-
-
-def measured_in(generation: SlotSeries, expected: SlotSeries) -> Bools:
-    """Say in which slots both are measured."""
-    whole = generation.known & (generation.coverage >= WHOLE) & (generation.estimated <= 1.0 - WHOLE)
-    return whole & expected.known & (expected.estimated <= 0)
