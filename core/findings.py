@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 
-from core.statements import Json, Kind, Statement
+from core.statements import FOREVER, Json, Kind, Statement
 from core.text import Language, Text, energy, percent
 
-FOREVER = datetime(9999, 1, 1, tzinfo=UTC)  # the end of a statement about what goes on
 VERSION = "faults-1"
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+
+FOREVER = datetime(9999, 1, 1, tzinfo=UTC)  # the end of a statement about what goes on
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 

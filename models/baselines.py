@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 
 from core.park import Park
 from core.quantities import Scope
-from core.statements import Json, Kind, Statement
+from core.statements import FOREVER, Json, Kind, Statement
 from core.store import State
 from core.timebase import day_bounds, day_of
 from models import demand, plan
 from models.past import Past
-
-FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Baselines:

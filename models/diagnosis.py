@@ -9,12 +9,12 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from core.findings import FOREVER, Finding, statement_of, withdrawn
+from core.findings import Finding, statement_of, withdrawn
 from core.park import Array, Park, valid_one
 from core.quantities import READING, Period, Scope
 from core.quantities import Kind as Sort
 from core.searched import Searched, note
-from core.statements import Kind, Statement
+from core.statements import FOREVER, Kind, Statement
 from core.store import State, Store
 from core.timebase import SLOT_HOURS, day_bounds, day_of
 from models import pv

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from core.frames import instant
 from core.park import Array, Park
 from core.quality import Reason
 from core.quantities import Period, Scope
-from core.statements import Json, Kind, Statement
+from core.statements import FOREVER, Json, Kind, Statement
 from core.store import State, Store
 from core.timebase import day_bounds, day_of
 from models import band, calibration, pv
@@ -24,7 +24,6 @@ from models.rows import on_grid
 from models.series import Bools, Floats, Grid, SlotSeries, bit, grid_of, reason_text, to_us, unknown
 from models.sky import Sky, sky_over
 
-FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 _OF_SLOT = ("expected_kwh", "irradiation_kwh_m2", "generation_kwh")
 ELSEWHERE = bit(Reason.RUNG_SERVICE) | bit(Reason.RUNG_PEERS)  # light nobody measured on the site teaches nothing
 _OF_DAY = ("energy_performance_index", "irradiation_kwh_m2")

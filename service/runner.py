@@ -323,9 +323,9 @@ def catch_up(runtime: Runtime, progress: Callable[[int, int], None] | None = Non
     with runtime.working:
         Compute(runtime.park, runtime.store, runtime.state).run(now, progress)
         Outlooks(runtime.park, runtime.store, runtime.state).run(now)
+        Diagnosis(runtime.park, runtime.store, runtime.state).run(now)
         first = runtime.store.info().first_reading
         if first is not None:
             RuleEngine(runtime.park, runtime.store, runtime.state).replay(first, now)
-        Diagnosis(runtime.park, runtime.store, runtime.state).run(now)
         AlertCopy(runtime.park, runtime.store, runtime.state, runtime.say).run(now)
     give_back()

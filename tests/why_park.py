@@ -13,7 +13,7 @@ from core.clock import ManualClock
 from core.frames import slots_frame
 from core.park import Array, DeviceAssignment, Park, Point
 from core.quantities import Period
-from core.statements import Json, Kind, Statement
+from core.statements import FOREVER, Json, Kind, Statement
 from core.store import Store
 from core.timebase import day_bounds, slot_index
 from models.series import Floats
@@ -21,7 +21,6 @@ from store.embedded import EmbeddedStore
 from store.state import SqliteState
 
 SAID = datetime(2026, 1, 1, tzinfo=UTC)
-FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 Series = tuple[str, str, str]  # scope, entity, quantity
 
 

@@ -22,7 +22,7 @@ from core.clock import ManualClock
 from core.park import Park
 from core.park_file import load_park
 from core.quantities import Period, Scope
-from core.statements import Json, Kind, Statement
+from core.statements import FOREVER, Json, Kind, Statement
 from core.timebase import day_bounds
 from core.why import Cause, Part, Why
 from ingest.files import import_files
@@ -38,7 +38,6 @@ from service.runner import Runtime, opened
 
 ZONE_H = timedelta(hours=8)
 FIRST, LAST = date(2026, 9, 1), date(2026, 10, 31)
-FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 CLEAN_DAYS = 13  # before the first fault
 NOISE = 0.01  # of what a plan, a baseline or a finding says
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -10,11 +10,10 @@ import pytest
 
 from core.frames import slots_frame
 from core.standing import Standing, advice, basis_words, calibration_words, shares_of, standings
-from core.statements import Kind, Statement
+from core.statements import FOREVER, Kind, Statement
 from core.text import Language
 
 ZONE = ZoneInfo("Asia/Shanghai")
-FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 NOVEMBER = datetime(2026, 10, 31, 16, tzinfo=UTC)
 NAMES = ("start", "scope", "entity", "quantity", "value", "coverage", "estimated", "reasons")
 LEARNED = {"factor": 1.0344, "first_day": "2026-09-26", "last_day": "2026-11-18", "days": 40, "rung": "rung_ghi"}

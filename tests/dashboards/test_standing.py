@@ -8,12 +8,11 @@ import pytest
 from playwright.sync_api import expect
 
 from core.quantities import Period
-from core.statements import Kind, Statement
+from core.statements import FOREVER, Kind, Statement
 from core.text import Language
 from dashboards.views import Filters, standing
 from dashboards.views.spans import Span
 
-FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 BODY = {"factor": 1.034, "first_day": "2026-09-26", "last_day": "2026-11-18", "days": 40}
 
 

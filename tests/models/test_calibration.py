@@ -13,12 +13,12 @@ import pytest
 from core.park import Array, Park
 from core.park_file import load_park
 from core.reasons import CALIBRATION_REFUSALS
-from core.statements import Kind, Statement
+from core.statements import FOREVER, Kind, Statement
 from core.timebase import day_bounds
 from models import calibration, plant
 from models.calibration import Calibration, builds_of, calibrated, of_build
 from models.derive import derive
-from models.learning import FOREVER, Learning, Verdict
+from models.learning import Learning, Verdict
 from models.points import PointSeries
 from models.series import SlotSeries, grid_of, unknown
 from store.embedded import EmbeddedStore

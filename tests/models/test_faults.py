@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from core.findings import FOREVER, Fault, finding_of, statement_of, withdrawn
+from core.findings import Fault, finding_of, statement_of, withdrawn
 from core.quality import Event, Reason
+from core.statements import FOREVER
 from models.faults.diagnose import diagnose
 from models.faults.sight import Sight
 from models.series import SlotSeries, bit, grid_of

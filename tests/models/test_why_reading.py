@@ -14,7 +14,7 @@ from core.findings import Fault, statement_of
 from core.frames import slots_frame
 from core.park import Array, Park
 from core.quantities import Period
-from core.statements import Kind, Statement
+from core.statements import FOREVER, Kind, Statement
 from core.text import Language
 from core.timebase import day_bounds, slot_index
 from core.why import Cause, Gap, Note, Part, Why
@@ -25,7 +25,7 @@ from models.diagnosis import Diagnosis
 from models.why import why
 from store.embedded import EmbeddedStore
 from store.state import SqliteState
-from tests.why_park import FOREVER, SAID, baseline, finding, make_park, opened, plan, predict, write
+from tests.why_park import SAID, baseline, finding, make_park, opened, plan, predict, write
 
 DAY = date(2026, 6, 10)
 ROLES = {"grid": "grid", "pv": "pv", "hall": "load", "kiosk": "load", "mast": "weather"}

@@ -10,10 +10,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from core.findings import FOREVER, Fault, Finding, Picture, statement_of
+from core.findings import Fault, Finding, Picture, statement_of
 from core.quantities import Period
 from core.searched import Searched
-from core.statements import Kind, Statement
+from core.statements import FOREVER, Kind, Statement
 from core.text import Language
 from reports.jsonfile import json_bytes
 from reports.monthly import build, write
