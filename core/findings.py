@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from core.quantities import spoken
 from core.statements import FOREVER, Json, Kind, Statement
 from core.text import Language, Text, energy, percent
 
@@ -255,7 +256,7 @@ def details(finding: Finding, language: Language) -> str:
     if isinstance(share, int | float):
         parts.append(f"实发为应发的 {percent(share)}" if zh else f"yielding {percent(share)} of what it should")
     if isinstance(facts.get("what"), str):
-        parts.append(str(facts["what"]))
+        parts.append(spoken(str(facts["what"]), language))
     if facts.get("clocks") == "all":
         parts.append(ALL_CLOCKS.say(language))
     return ("，" if zh else ", ").join(parts)

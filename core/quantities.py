@@ -7,8 +7,11 @@ import. Adding a KPI starts with a row here.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+from core.text import Language
 
 
 class Kind(StrEnum):
@@ -185,6 +188,15 @@ WATCHED: dict[str, Quantity] = {
         _gauge("lateness_s", "s", "数据延迟", "delay of data", 0.0, 1e9),  # point: the longest from device to receipt
     )
 }
+
+
+_NAMES = re.compile(rf"\b(?:{'|'.join(sorted(READING, key=len, reverse=True))})\b")
+
+
+def spoken(text: str, language: Language) -> str:
+    """Return figures that name what devices send, with the names people have for it."""
+    zh = language is Language.ZH
+    return _NAMES.sub(lambda name: READING[name[0]].zh if zh else READING[name[0]].en, text)
 
 
 def quantity(name: str) -> Quantity:

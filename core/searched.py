@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sized
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -52,6 +53,7 @@ class Lack:
     whole: bool
 
 
+NEVER = Lack(Text(zh="尚未查找过故障", en="nobody has looked for faults yet"), whole=True)
 NO_ARRAYS = Lack(Text(zh="园区没有光伏阵列", en="this park has no PV arrays"), whole=True)
 
 
@@ -65,7 +67,7 @@ def lack_of(searched: Searched | None, first: date, last: date, today: date) -> 
     if first >= today:
         return Lack(Text(zh="故障在一日结束后查找", en="faults are looked for once a day is over"), whole=True)
     if searched is None:
-        return Lack(Text(zh="尚未查找过故障", en="nobody has looked for faults yet"), whole=True)
+        return NEVER
     last = min(last, today - timedelta(days=1))
     since = searched.first if searched.cut else date.min
     if since <= first and last <= searched.last:
@@ -77,6 +79,11 @@ def lack_of(searched: Searched | None, first: date, last: date, today: date) -> 
         )
         return Lack(words, whole=True)
     return Lack(Text(zh=f"仅查找了 {zh}", en=f"faults were looked for from {en} only"), whole=False)
+
+
+def beside(findings: Sized, lack: Lack | None) -> Lack | None:
+    """Return what is to be said beside findings: where there are some, somebody searched before it was put on record."""
+    return None if findings and lack is NEVER else lack
 
 
 def nothing_found(lack: Lack | None) -> Text:

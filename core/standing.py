@@ -13,7 +13,9 @@ from core.reasons import CALIBRATION_REFUSALS
 from core.rungs import RUNG_WORDS, RUNGS, worst_rung
 from core.statements import Statement
 from core.text import MISSING, Text, percent
-from core.timebase import day_of
+from core.timebase import SLOT, day_of
+
+LATE = 2 * SLOT  # the weather of the newest slots is still on its way: what they stand on is not settled
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from core.park import Park
 from core.quality import Event
+from core.quantities import spoken
 from core.store import AlertRecord
 from core.text import Language, Text, local_time, signed
 
@@ -105,7 +106,9 @@ def event_words(event: Event, park: Park, language: Language) -> str:
     name = names[event.entity].say(language) if event.entity in names else event.entity
     start, end = (local_time(t, park.zone) for t in (event.start, event.end))
     when = start if start == end else f"{start} – {end}"
-    params = _Written({k: v if isinstance(v, str) else signed(f"{v:,.10g}") for k, v in event.params.items()})
+    params = _Written(
+        {k: spoken(v, language) if isinstance(v, str) else signed(f"{v:,.10g}") for k, v in event.params.items()}
+    )
     words = EVENT_WORDS.get(event.code, Text(zh=event.code, en=event.code)).say(language)
     separator = "：" if language is Language.ZH else ": "
     return f"{name}{separator}{words.format_map(params)} ({when})"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from core.rungs import RUNG_WORDS
 from core.text import Language
 from reports.figures import NAN
 from reports.numbers import MINUS, fixed, percentage, portion
@@ -88,6 +89,8 @@ def _fault_chart(line: FaultLine, language: Language) -> Chart:
     part = {"slots": slice(11, 16), "hours": slice(None)}.get(picture.kind, slice(5, None))
     return {
         "title": f"{line.entity_name.say(language)}: {line.kind.say(language)}",
+        "under": _basis(line, language),
+        "expected_name": word("trend" if picture.kind == "trend" else "fault_expected", language),
         "unit": "%" if percent else picture.unit,
         "ticks": _axis(v for column in columns for v in column if v is not None),
         "measured": columns[0],
@@ -97,6 +100,13 @@ def _fault_chart(line: FaultLine, language: Language) -> Chart:
         "first": picture.first,
         "last": picture.last,
     }
+
+
+def _basis(line: FaultLine, language: Language) -> str:
+    """Say what the expectation of a fault was known from."""
+    if line.rung not in RUNG_WORDS:
+        return ""
+    return word("compared_with", language, basis=RUNG_WORDS[line.rung].say(language))
 
 
 def balance_chart(report: MonthlyReport, language: Language) -> Chart:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -11,7 +12,7 @@ from core.park import Array
 from core.quality import Reason
 from core.quantities import Scope
 from core.rungs import RUNG_WORDS
-from core.searched import nothing_found
+from core.searched import beside, nothing_found
 from core.text import Language, Text
 from core.timebase import SLOT_HOURS
 from reports.alerts import is_pv, name_of
@@ -26,14 +27,15 @@ DAYLIGHT = (6, 18)  # shown even when nothing was generated
 
 def pv(source: Source, alerts: tuple[AlertLine, ...]) -> Pv:
     """Set every array that existed in the month against its expectation."""
+    lack = beside(source.findings, source.unsearched)
     arrays = {a.id: a for a in source.park.arrays if _existed(a, source.start, source.end)}
     return Pv(
         arrays=tuple(_array(source, array) for array in arrays.values()),
         total=_park(source, sum(a.dc_kwp for a in arrays.values())),
         findings=tuple(line for line in alerts if is_pv(source, line)),
         faults=tuple(_fault(source, found) for found in sorted(source.findings, key=_weight)),
-        no_faults=nothing_found(source.unsearched),
-        unsearched=source.unsearched.words if source.unsearched else None,
+        no_faults=nothing_found(lack),
+        unsearched=lack.words if lack else None,
         heat=heat_map(source),
     )
 
@@ -44,7 +46,8 @@ def _weight(found: Finding) -> tuple[bool, float]:
 
 
 def _fault(source: Source, found: Finding) -> FaultLine:
-    zh, en = (details(found, language) for language in (Language.ZH, Language.EN))
+    shows = replace(found, days={})  # what was lost has columns of its own
+    zh, en = (details(shows, language) for language in (Language.ZH, Language.EN))
     basis = f"computed:{found.entity}/{found.code}"
     month = sum(kwh for day, kwh in found.days.items() if (day.year, day.month) == (source.year, source.month))
     money = float("nan") if found.lost_money is None else found.lost_money

@@ -14,7 +14,7 @@ from core.park import Park
 from core.quality import Event, joined_outages
 from core.quantities import Period, Scope
 from core.searched import Lack, unsearched
-from core.standing import Standing, standings
+from core.standing import LATE, Standing, standings
 from core.statements import Kind
 from core.store import AlertRecord, State, Store
 from core.timebase import day_bounds, day_of, days_between, month_bounds
@@ -88,7 +88,7 @@ def read(park: Park, store: Store, state: State, year: int, month: int, now: dat
         months=Rows.of(Period.MONTH, store.slots(Period.MONTH, start, end)),
         by_day=Rows.of(Period.DAY, store.slots(Period.DAY, start, end)),
         unsearched=_unsearched(park, state, start, as_of, now),
-        standings=_standings(park, store, state, start, as_of),
+        standings=_standings(park, store, state, (start, as_of), now),
         slots=store.slots(
             Period.SLOT, start, end, scope=Scope.PARK, entities=[park.id], quantities=PARK_SLOT_QUANTITIES
         ),
@@ -106,17 +106,21 @@ def _unsearched(park: Park, state: State, start: datetime, as_of: datetime, now:
     return unsearched(park, state, days, day_of(now, park.zone))
 
 
-def _standings(park: Park, store: Store, state: State, start: datetime, as_of: datetime) -> Mapping[str, Standing]:
+def _standings(
+    park: Park, store: Store, state: State, bounds: tuple[datetime, datetime], now: datetime
+) -> Mapping[str, Standing]:
+    start, as_of = bounds
     arrays = list(dict.fromkeys(a.id for a in park.arrays))
     if not arrays:
         return {}
 
     def rows(period: Period, quantity: str) -> pd.DataFrame:
-        return store.slots(period, start, as_of, scope=Scope.ARRAY.value, entities=arrays, quantities=[quantity])
+        end = min(as_of, now - LATE) if period is Period.SLOT else as_of
+        return store.slots(period, start, end, scope=Scope.ARRAY.value, entities=arrays, quantities=[quantity])
 
     said = state.statements(Kind.CALIBRATION, start, as_of)
     expected, factors = rows(Period.SLOT, "expected_kwh"), rows(Period.DAY, "calibration_factor")
-    return standings(arrays, said, expected, factors, (start, as_of), park.zone)
+    return standings(arrays, said, expected, factors, bounds, park.zone)
 
 
 def _alerts_of_month(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.park import Park
-from core.rungs import RUNG_WORDS
 from core.standing import advice, basis_words, calibration_words
 from core.text import MISSING, Language
 from reports.energy import has_storage
@@ -233,19 +232,16 @@ def alerts(park: Park, lines: Sequence[AlertLine], language: Language) -> Table:
 
 
 def faults(report: MonthlyReport, language: Language) -> Table:
-    """Since when, where, what, how much with its interval, how sure."""
+    """Since when, where, what and what to do, how much with its interval, how sure."""
     out, zone = _Builder(), report.park.zone
     for line in report.pv.faults[:MOST_ALERTS]:
-        until = word("open", language) if line.end is None else when(line.end, zone, "%m-%d %H:%M")
+        until = word("open", language) if line.end is None else when(line.end, zone, "%Y-%m-%d %H:%M")
+        shown = f"{line.kind.say(language)}{word('colon', language) if line.details.say(language) else ''}"
         out.add(
             f"{when(line.start, zone, '%Y-%m-%d %H:%M')}\n{until}",
             line.entity_name.say(language),
-            "\n".join(
-                part for part in (line.kind.say(language), line.details.say(language), _basis(line, language)) if part
-            ),
-            kwh(line.month, 0),
-            f"{kwh(line.total, 0)}\n{fixed(line.low_kwh, 0)} – {fixed(line.high_kwh, 0)}",
-            money(line.money),
+            f"{shown}{line.details.say(language)}\n{line.advice.say(language)}",
+            *_lost(line),
             f"{100 * line.confidence:.0f} %",
         )
     columns = [
@@ -260,10 +256,12 @@ def faults(report: MonthlyReport, language: Language) -> Table:
     return out.table(columns, 8)
 
 
-def _basis(line: FaultLine, language: Language) -> str:
-    if line.rung not in RUNG_WORDS:
-        return ""
-    return word("compared_with", language, basis=RUNG_WORDS[line.rung].say(language))
+def _lost(line: FaultLine) -> tuple[str, str, str]:
+    """What was lost in the month and in all, and its price; a dash where a fault costs nothing."""
+    if line.total.value <= 0 and line.high_kwh <= 0:
+        return MISSING, MISSING, MISSING
+    interval = f"{fixed(line.low_kwh, 0)} – {fixed(line.high_kwh, 0)}"
+    return kwh(line.month, 0), f"{kwh(line.total, 0)}\n{interval}", money(line.money)
 
 
 def _severity(line: AlertLine, language: Language) -> str:

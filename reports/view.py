@@ -45,7 +45,7 @@ def view(report: MonthlyReport, language: Language, digest: str) -> View:
 
 TEMPLATE_WORDS = (
     "report", "page", "empty", "assurance", "provenance", "glance", "energy", "balance", "consumers", "netting",
-    "netting_note", "daily", "daily_chart", "daily_note", "pv", "arrays", "standing", "faults", "fault_measured", "fault_expected", "fault_stretch",
+    "netting_note", "daily", "daily_chart", "daily_note", "pv", "arrays", "standing", "faults", "fault_measured", "fault_stretch",
     "findings", "no_findings", "heat",
     "local_hour", "carbon_cost", "scope2", "views", "cost", "no_tariff", "alert_list", "no_alerts", "quality",
     "calendar", "calendar_note", "meters", "events", "no_events", "corrections", "method", "definitions", "notes", "missing",

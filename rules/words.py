@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from core.findings import ADVICE, FAULT_WORDS, Fault
 from core.park import Park
-from core.quantities import quantity
+from core.quantities import quantity, spoken
 from core.store import AlertRecord
 from core.text import MISSING, Language, Text, day_name, energy, month_name, percent, signed, significant
 from core.verdict import TIER_WORDS, Tier
@@ -114,7 +114,7 @@ def _text(key: str, value: str, zone: ZoneInfo, language: Language) -> str:
         return month_name(int(value.split("-")[1]), language)
     if end in _OF_FAULT:
         return _OF_FAULT[end][Fault(value)].say(language)
-    return TIER_WORDS[Tier(value)].say(language) if end == "tier" else value
+    return TIER_WORDS[Tier(value)].say(language) if end == "tier" else spoken(value, language)
 
 
 def _of_quantity(key: str, name: str, params: Mapping[str, float | str], language: Language) -> str | None:

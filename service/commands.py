@@ -69,6 +69,12 @@ def check(path: Path) -> int:
         lines.append(f"  carbon     {factor.id} {factor.value:g} {factor.unit} ({factor.source})")
     now = SystemClock().now()
     lines += [f"  note       {p.id} has no device now" for p in park.points if p.device_at(now) is None]
+    served = {a.point for a in park.arrays}
+    lines += [
+        f"  note       {p.id} is a PV meter without an array: nothing is expected of it and no fault of it can be found"
+        for p in park.by_role("pv")
+        if p.id not in served
+    ]
     lines += [f"  note       {words}" for words in (*_secrets_missing(park), *_users_missing(path, park))]
     if shards:
         lines += [

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from core.findings import ADVICE, ANNOTATIONS, FAULT_WORDS, Finding, Picture, details, sentence
 from core.park import Park
 from core.rungs import RUNG_WORDS
-from core.searched import Lack, nothing_found
+from core.searched import Lack, beside, nothing_found
 from core.text import Language, Text, energy, percent
 from core.timebase import SLOT, day_bounds, day_of
 from dashboards.views.quality import entity_name
@@ -27,6 +27,7 @@ _LENGTHS = {"days": timedelta(days=1), "trend": timedelta(days=1), "slots": SLOT
 
 def findings(park: Park, found: Sequence[Finding], language: Language, lack: Lack | None = None) -> Json:
     """Return findings, those that cost most first, annotations last; `lack` is what of the range nobody searched."""
+    lack = beside(found, lack)
     order = sorted(found, key=lambda f: (f.code in ANNOTATIONS, -f.lost_kwh, f.start))
     return {
         "findings": [_finding(park, f, language) for f in order],

@@ -10,7 +10,7 @@ import pandas as pd
 from core.park import Park
 from core.quantities import Period, Scope
 from core.rungs import RUNG_WORDS
-from core.standing import Standing, advice, basis_words, calibration_words, standings
+from core.standing import LATE, Standing, advice, basis_words, calibration_words, standings
 from core.statements import Kind
 from core.store import State, Store
 from core.text import Language, Text
@@ -35,7 +35,8 @@ def standing(
     by_slot = len(arrays) * span.length <= MOST_ARRAY_DAYS
 
     def rows(period: Period, quantity: str) -> pd.DataFrame:
-        return store.slots(period, start, end, scope=Scope.ARRAY.value, entities=arrays, quantities=[quantity])
+        until = min(end, now - LATE) if period is Period.SLOT else end
+        return store.slots(period, start, until, scope=Scope.ARRAY.value, entities=arrays, quantities=[quantity])
 
     found = standings(
         arrays,

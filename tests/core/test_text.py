@@ -6,7 +6,8 @@ import pytest
 
 from core.errors import ConfigError
 from core.factors import factor_for, factor_table
-from core.text import Text, energy, percent, significant
+from core.quantities import spoken
+from core.text import Language, Text, energy, percent, significant
 from core.verdict import Tier, net_zero_verdict, tier_of
 
 
@@ -66,3 +67,10 @@ def test_every_factor_has_a_source_and_a_unit() -> None:
     assert len(factor_table()) >= 90
     assert all(f.source and f.unit == "kgCO2/kWh" and 0.05 < f.value < 1.2 for f in factor_table())
     assert len({f.id for f in factor_table()}) == len(factor_table())
+
+
+def test_what_devices_send_is_named_as_people_name_it():
+    figures = "temp_air_c 45.0 °C, temp_module_c 20.0 °C, 610 W/m²"
+    assert spoken(figures, Language.EN) == "air temperature 45.0 °C, module temperature 20.0 °C, 610 W/m²"
+    assert spoken("temp_air_c: °F", Language.ZH) == "气温: °F"
+    assert spoken("my_temp_air_c_2", Language.EN) == "my_temp_air_c_2"

@@ -133,8 +133,8 @@ TITLES = {
         "Car park: shading since 13 November, about 2,240 kWh lost",
     ),
     "readings_wrong": (
-        "气象站：单位错误（temp_air_c: °F），自 11 月 13 日起",
-        "Weather station: wrong unit (temp_air_c: °F) since 13 November",
+        "气象站：单位错误（气温: °F），自 11 月 13 日起",
+        "Weather station: wrong unit (air temperature: °F) since 13 November",
     ),
     "pv_below_clear_sky": (
         "车棚：14 天里最好的一天也只有晴空发电量的 0.71",

@@ -79,6 +79,14 @@ def test_secrets_that_are_not_here_are_noted(config: Path) -> None:
     assert "note       receiver duty: the environment variable NOT_SET_ANYWHERE is not set here" in result.stdout
 
 
+def test_a_pv_meter_without_an_array_is_noted(config: Path) -> None:
+    assert "without an array" not in parkwatt("check", str(config)).stdout
+    text = config.read_text(encoding="utf-8")
+    config.write_text("\n".join(line for line in text.splitlines() if "point: pv-b" not in line), encoding="utf-8")
+    said = "note       pv-b is a PV meter without an array: nothing is expected of it and no fault of it can be found"
+    assert said in parkwatt("check", str(config)).stdout
+
+
 def test_a_token_that_is_not_here_is_noted_and_half_an_influxdb_2_refused(config: Path) -> None:
     text = config.read_text(encoding="utf-8")
     kept = "\n".join(line for line in text.splitlines() if not line.startswith("store:"))
