@@ -6,7 +6,7 @@ Change-point regression (ASHRAE Guideline 14-2014, annex D; IPMVP option C; Kiss
 
 with a level L per group of day classes, slopes h, c >= 0 and balance points T_h <= T_c found on a grid; temperature
 adds kWh (form `added`) or a share of the level (form `share`, for a closed building heats less). Street lamps and the
-like follow the sun: kWh per hour of darkness may stand beside these, where the days differ enough in it to tell. Of all
+like follow the sun: kWh per hour of darkness take the place of temperature where the days show it. Of all
 forms the one with the least Bayesian information criterion is taken. What cannot be learned is refused with a code, never guessed.
 """
 
@@ -205,7 +205,7 @@ def _fitted(daily: Daily) -> tuple[dict[str, Json], Floats]:
             weights = (dummies @ _levels(daily.kwh, dummies)) if form == "share" else np.ones(size)
             if base is None or np.any(weights < MIN_KWH):
                 continue
-            fit = _best(daily.kwh, base, rises * weights[:, None])
+            fit = _unwarmed() if form == "night" else _best(daily.kwh, base, rises * weights[:, None])
             factor = _rise(fit, daily.temp_air_c)
             design = base * (1.0 + factor)[:, None] if form == "share" else base
             target = daily.kwh if form == "share" else daily.kwh - factor
@@ -280,15 +280,21 @@ def _and_night(daily: Daily, dummies: Floats) -> Floats | None:
     return None if dark is None else np.column_stack([dummies, dark])
 
 
+def _unwarmed() -> _Fit:
+    """Return the temperature part of lamps: none. Beside a slope over temperature the night would only mend its shape."""
+    return _Fit(None, None, 0.0, 0.0, 0.0, 0)
+
+
 def _with_night(daily: Daily, dummies: Floats) -> Floats:
-    """Return the calendar's columns, with darkness beside them where the load follows it more than the temperature."""
-    both, rises, size = _and_night(daily, dummies), _rises(daily.temp_air_c), len(daily.days)
+    """Return the calendar's columns, with darkness beside them where the load follows that instead of the temperature."""
+    both, size = _and_night(daily, dummies), len(daily.days)
     if both is None:
         return dummies
-    plain, dark = (_best(daily.kwh, d, rises) for d in (dummies, both))
-    slope = float(_levels(daily.kwh - _rise(dark, daily.temp_air_c), both)[-1])
-    better = _bic(dark, size, both.shape[1]) + CHANGED < _bic(plain, size, dummies.shape[1])
-    return both if better and _follows(daily, slope) else dummies
+    levels = _levels(daily.kwh, both)
+    left = daily.kwh - both @ levels
+    warm = _bic(_best(daily.kwh, dummies, _rises(daily.temp_air_c)), size, dummies.shape[1])
+    better = _bic_of(float(left @ left), size, both.shape[1]) + CHANGED < warm
+    return both if better and _follows(daily, float(levels[-1])) else dummies
 
 
 def _span(daily: Daily) -> dict[str, Json]:

@@ -102,7 +102,10 @@ def _plan_so_far(park: Park, store: Store, grid: Grid, planned: SlotSeries) -> S
     slots = rows.on_grid(stored, earlier.edges_us[:-1]).get((park.id, "net_balance_kwh"))
     value = planned.value.copy()
     whole = float(planned.value[number])
-    value[number] = np.nan if slots is None else plan.part(day, int(elapsed[number]), earlier, slots, whole)
+    if slots is not None:
+        value[number] = plan.part(park.days, day, int(elapsed[number]), earlier, slots, whole)
+    else:
+        value[number] = np.nan
     return replace(planned, value=value)
 
 

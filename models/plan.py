@@ -12,14 +12,14 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from core.holidays import alike
+from core.holidays import Calendar, alike
 from core.park import Park
 from core.quantities import Scope
 from core.statements import Json
 from models import demand, past
 from models.past import Clear, Clearness, Past
 from models.series import Bools, Floats, Grid, SlotSeries
-from models.sky import typical_air
+from models.sky import DAYLIGHT_C, typical_air
 
 VERSION = "plan-4"
 LOOKBACK_DAYS = 28
@@ -79,14 +79,6 @@ def day_body(k: Known, day: date) -> dict[str, Json] | None:
     return _comparable_body(k, body, arrays, usual)
 
 
-def comparable(day: date, other: date) -> bool:
-    """Say whether two days are both from Monday to Friday, or both of a weekend."""
-    return (day.weekday() >= _SATURDAY) == (other.weekday() >= _SATURDAY)
-
-
-_SATURDAY = 5
-
-
 def comparable_days(k: Known, day: date) -> Bools:
     """Return which past days a day compares with: both of work or both off, in the four weeks before what is known."""
     calendar, last = k.park.days, k.past.last_known()
@@ -128,33 +120,28 @@ def _keyed_sum(bodies: Sequence[Mapping[str, Json]], name: str) -> dict[str, Jso
 
 
 def normal_air(k: Known, days: Sequence[date]) -> tuple[Floats, str]:
-    """Return a normal mean air temperature of each day in degrees C, and its basis.
+    """Return a normal mean air temperature of each day in degrees C, and the basis of the first.
 
-    The same season of earlier years; else the last fortnight moved by the typical course of the year at this latitude;
-    else that course alone.
+    The same season of earlier years where they know it; else the last fortnight moved by the typical course of the year
+    at this latitude; else that course alone.
     """
-    air = air_of(k.park, k.past)
-    typical = typical_days(k.park, days)
-    seen = k.past.seen
-    _, basis = past.pool(seen, air, days[0]) if seen else (np.zeros(0), "typical")
-    if basis == "own_years":
-        return np.array([_season_mean(seen, air, d) for d in days]), basis
+    air, seen = air_of(k.park, k.past), k.past.seen
+    normal, basis = typical_days(k.park, days), "typical"
     last = np.flatnonzero(np.isfinite(air))[-14:]
-    if basis == "typical" or not len(last):
-        return typical, "typical"
-    away = float(np.mean(air[last] - typical_days(k.park, [seen[i] for i in last])))
-    return typical + away, basis
-
-
-def _season_mean(seen: Sequence[date], air: Floats, day: date) -> float:
-    chosen, _ = past.pool(seen, air, day)
-    return float(np.nansum(np.where(chosen > 0, air, 0.0)) / max(chosen.sum(), 1.0))
+    pools = [past.pool(seen, air, d) for d in days] if len(last) else []
+    if pools and pools[0][1] != "typical":
+        basis = pools[0][1]
+        normal = normal + float(np.mean(air[last] - typical_days(k.park, [seen[i] for i in last])))
+    for n, (chosen, of_day) in enumerate(pools):
+        if of_day == "own_years":
+            normal[n] = float(np.mean(air[chosen > 0]))
+    return normal, basis
 
 
 def typical_days(park: Park, days: Sequence[date]) -> Floats:
-    """Return the typical daytime air temperature of each day at the park's latitude and altitude."""
+    """Return the typical mean air temperature of each day at the park's latitude and altitude."""
     numbers = np.array([d.timetuple().tm_yday for d in days], dtype=float)
-    return typical_air(park.latitude, park.altitude_m, numbers)
+    return typical_air(park.latitude, park.altitude_m, numbers) - DAYLIGHT_C
 
 
 def air_of(park: Park, earlier: Past) -> Floats:
@@ -310,16 +297,19 @@ def _usual_pv(k: Known, array: str, usual: Bools) -> tuple[float, float]:
     return made, scale
 
 
-def part(day: date, slots_elapsed: int, earlier: Grid, net_balance: SlotSeries, planned_kwh: float) -> float:
+def part(
+    calendar: Calendar, day: date, slots_elapsed: int, earlier: Grid, net_balance: SlotSeries, planned_kwh: float
+) -> float:
     """Return what the plan of `day` comes to in kWh after its first `slots_elapsed` slots; NaN without a basis.
 
-    The mean over the comparable days of `earlier` by the same slot; by how much the plan differs from their whole days
-    is spread evenly over the day.
+    The mean over the comparable days of `earlier`, of work or off alike, by the same slot; by how much the plan differs
+    from their whole days is spread evenly over the day.
     """
+    own = calendar.day_class(day)
     sums, wholes, length = [], [], 0
     for number, other in enumerate(earlier.days):
         slots = slice(int(earlier.day_at[number]), int(earlier.day_at[number + 1]))
-        if comparable(day, other) and net_balance.coverage[slots].mean() >= MIN_COVERAGE:
+        if alike(calendar.day_class(other), own) and net_balance.coverage[slots].mean() >= MIN_COVERAGE:
             sums.append(float(np.nansum(net_balance.value[slots][:slots_elapsed])))
             wholes.append(float(np.nansum(net_balance.value[slots])))
             length = slots.stop - slots.start

@@ -14,13 +14,13 @@ pytestmark = pytest.mark.checkout
 
 
 def test_no_model_says_what_a_report_cannot_show() -> None:
-    known, strange = shown_characters() | {"\n"}, []
-    for path in sorted(p for room in ("core", "models", "rules", "reports") for p in (ROOT / room).rglob("*.py")):
-        strange += [
-            f"{path.relative_to(ROOT)}:{node.lineno} {node.value!r}"
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and set(node.value) - known
-        ]
+    known = shown_characters() | {"\n"}
+    strange = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.value!r}"
+        for path in sorted(p for room in ("core", "models", "rules", "reports") for p in (ROOT / room).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and set(node.value) - known
+    ]
     for path in sorted((ROOT / "rules" / "library").glob("*.yaml")):
         strange += [f"{path.relative_to(ROOT)} {c!r}" for c in set(path.read_text(encoding="utf-8")) - known]
     assert strange == []
