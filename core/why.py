@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,10 @@ class Cause(StrEnum):
     NOT_APART = "not_apart"  # what no sub-meter counts, with loads whose plan stands in one sum with it
     NOT_PLANNED = "not_planned"  # an array or load the plan did not know, or that is no more
     MISSING_DATA = "missing_data"  # what is booked of times nobody measured, against the model
+
+
+# What nobody at the park could have changed: a day that only these made short is no alarm.
+EXCUSED = frozenset({Cause.WEATHER, Cause.PLAN_SCALE, Cause.CALENDAR, Cause.TEMPERATURE})
 
 
 class Gap(StrEnum):
@@ -134,3 +139,27 @@ class Why:
     def withheld(self) -> bool:
         """Whether too much is unexplained for a sentence."""
         return abs(self.unexplained_kwh) > max(WITHHELD_ABOVE * self.size_kwh, LEAST_KWH)
+
+    @property
+    def excused_kwh(self) -> float:
+        """What weather, calendar and the plan's own model did together."""
+        return sum(p.kwh for p in self.parts if p.cause in EXCUSED)
+
+
+def packed(why: Why) -> str:
+    """Write a split as text an alert can carry, from which its words are made late."""
+    parts = [[p.cause.value, p.entity, p.subject, p.kwh] for p in why.parts]
+    numbers = {"plan": why.plan_kwh, "actual": why.actual_kwh, "unexplained": why.unexplained_kwh}
+    return json.dumps({"first": why.first.isoformat(), "last": why.last.isoformat(), **numbers, "parts": parts})
+
+
+def unpacked(text: str) -> Why | None:
+    """Read what `packed` wrote; None for anything else."""
+    try:
+        body = json.loads(text)
+        parts = tuple(Part(Cause(c), float(kwh), str(e), str(s)) for c, e, s, kwh in body["parts"])
+        days = date.fromisoformat(body["first"]), date.fromisoformat(body["last"])
+        plan_kwh, actual_kwh, unexplained_kwh = (float(body[name]) for name in ("plan", "actual", "unexplained"))
+    except (ValueError, TypeError, KeyError):
+        return None
+    return Why(*days, days=1, plan_kwh=plan_kwh, actual_kwh=actual_kwh, parts=parts, unexplained_kwh=unexplained_kwh)

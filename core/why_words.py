@@ -80,9 +80,9 @@ NOTES: dict[Note, Text] = {
         en="With storage the balance is that of the grid connection: generation less consumption less what storage kept.",
     ),
     Note.SO_FAR: Text(
-        zh="当日截至 {until}：计划按同一时刻折算（光伏按晴空日变化，用电按以往同类日的时段分布）；气温的影响计入各用户的偏差，"
+        zh="当日（未结束）截至 {until}：计划按同一时刻折算（光伏按晴空日变化，用电按以往同类日的时段分布）；气温的影响计入各用户的偏差，"
         "故障要待当日结束后才查找。",
-        en="The day so far, up to {until}: its plan is taken to the same hour (PV by the course of a clear sky, loads by that "
+        en="The running day counts up to {until}: its plan is taken to the same hour (PV by the course of a clear sky, loads by that "
         "of comparable days); what temperature did stands with each load, and faults are looked for once the day is over.",
     ),
     Note.NOT_HEEDED: Text(
@@ -142,6 +142,11 @@ def said_parts(why: Why, park: Park, language: Language) -> str:
     return semicolon.join(x for x in (comma.join(said), comma.join(left)) if x)
 
 
+def because(why: Why, park: Park, language: Language) -> str:
+    """Say what made the difference, or why that is not said, as a part of somebody else's sentence; "" for nothing."""
+    return _withheld(why, language).rstrip("。.") if why.withheld else said_parts(why, park, language)
+
+
 def decimals(why: Why) -> int:
     """Return how many decimals of a kWh are written: none, but where everything is small."""
     return 0 if max(abs(why.difference_kwh), why.size_kwh) >= FINE_BELOW else 1
@@ -188,12 +193,26 @@ def said_period(why: Why, park: Park, language: Language) -> str:
     """Write the period, and how much of it is split where that is not all."""
     zh, name = language is Language.ZH, period_name(why.first, why.last, language)
     if why.until is not None:
-        until = f"{why.until.astimezone(park.zone):%H:%M}"
+        local = why.until.astimezone(park.zone)
+        until = f"{local:%H:%M}"
+        if why.first != why.last:
+            until = f"{day_name(local.month, local.day, language)}{' ' if zh else ', '}{until}"
+        if (
+            why.first != why.last
+            and why.first.day == 1
+            and (why.first.year, why.first.month) == (why.last.year, why.last.month)
+        ):
+            name = month_of(why.first, language)
         return f"{name}（截至 {until}）" if zh else f"{name} (so far, to {until})"
     whole = (why.last - why.first).days + 1
     if 0 < why.days < whole:
         return f"{name}（其中 {why.days}/{whole} 日）" if zh else f"{name} ({why.days} of {whole} days)"
     return name
+
+
+def month_of(day: date, language: Language) -> str:
+    """Write the month of a day with its year."""
+    return f"{day.year} 年 {day.month} 月" if language is Language.ZH else f"{MONTHS_EN[day.month - 1]} {day.year}"
 
 
 def period_name(first: date, last: date, language: Language) -> str:
@@ -206,7 +225,7 @@ def period_name(first: date, last: date, language: Language) -> str:
             else f"{day_name(first.month, first.day, language)} {first.year}"
         )
     if first.day == 1 and (last + timedelta(days=1)).day == 1 and (first.year, first.month) == (last.year, last.month):
-        return f"{first.year} 年 {first.month} 月" if zh else f"{MONTHS_EN[first.month - 1]} {first.year}"
+        return month_of(first, language)
     return f"{first} 至 {last}" if zh else f"{first} to {last}"
 
 

@@ -132,7 +132,7 @@ class Compute:
             wanted = list(self._computable(open_days))
         days = sorted(computed)
         changed += self._foretelling.write_plans(days, now)
-        changed += months.write_months(self._park, self._store, days, until)
+        changed += months.write_months(self._park, self._store, self._state, days, until)
         seams.remember()
         if self._state.value(_LEARNED_KEY):
             self._state.set_value(_LEARNED_KEY, "")

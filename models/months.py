@@ -10,19 +10,20 @@ import numpy as np
 
 from core.park import Park
 from core.quantities import DERIVED, Aggregation, Period, Scope
-from core.store import Store
+from core.store import State, Store
 from core.timebase import day_of, month_bounds
-from models import balance, plan, plant, rollup, rows
+from models import balance, plant, rollup, rows
 from models.foretelling import PLAN_SERIES
 from models.rollup import Periods
 from models.rows import Row
 from models.series import Floats, Grid, SlotSeries, grid_of, unknown
 from models.sky import sky_over
+from models.why.so_far import planned_so_far
 
 _PARK_SLOTS = ("generation_kwh", "import_kwh", "export_kwh", "load_kwh")
 
 
-def write_months(park: Park, store: Store, days: Sequence[date], until: datetime) -> int:
+def write_months(park: Park, store: Store, state: State, days: Sequence[date], until: datetime) -> int:
     """Store the months that hold the given days, the running one to date."""
     changed = 0
     for year, month in sorted({(d.year, d.month) for d in days}):
@@ -30,16 +31,16 @@ def write_months(park: Park, store: Store, days: Sequence[date], until: datetime
         if start < until:
             last = day_of(end - timedelta(hours=1), park.zone)
             grid = grid_of(date(year, month, 1), last, park.zone, until)
-            found = month_rows(park, store, grid)
+            found = month_rows(park, store, state, grid)
             changed += store.write_slots(Period.MONTH, rows.frame(found, grid.edges_us[:1], slice(None)))
     return changed
 
 
-def month_rows(park: Park, store: Store, grid: Grid) -> list[Row]:
+def month_rows(park: Park, store: Store, state: State, grid: Grid) -> list[Row]:
     """Return every value of the month a grid spans: amounts from its days, ratios from its slots."""
     month = rollup.whole(grid)
     return [
-        *_amounts(park, store, grid, month),
+        *_amounts(park, store, state, grid, month),
         *_ratios(park, store, grid, month),
         *_indices(park, store, grid, month),
         *_corrected(store, grid, month),
@@ -64,7 +65,7 @@ def _corrected(store: Store, grid: Grid, month: Periods) -> Iterable[Row]:
         yield Row(Scope.ARRAY, entity, plant.PR_25, month.series(np.array([value]), *shares, mask))
 
 
-def _amounts(park: Park, store: Store, grid: Grid, month: Periods) -> list[Row]:
+def _amounts(park: Park, store: Store, state: State, grid: Grid, month: Periods) -> list[Row]:
     """Sum the days. A day weighs what has elapsed of it; a day without a row is missing."""
     weights = grid.elapsed().astype(float)
     begun = weights > 0
@@ -74,7 +75,7 @@ def _amounts(park: Park, store: Store, grid: Grid, month: Periods) -> list[Row]:
         for (entity, quantity), stored in rows.on_grid(daily, rows.day_starts(grid)).items():
             if DERIVED[quantity].aggregation is not Aggregation.SUM:
                 continue
-            series = _plan_so_far(park, store, grid, stored) if quantity == PLAN_SERIES else stored
+            series = _plan_so_far(park, store, state, grid, stored) if quantity == PLAN_SERIES else stored
             # A plan is for whole days, all else for what has elapsed of them.
             shares = _weighted(series, begun.astype(float) if quantity == PLAN_SERIES else weights)
             value = np.array([series.value[series.known].sum() if series.known.any() else np.nan])
@@ -83,29 +84,13 @@ def _amounts(park: Park, store: Store, grid: Grid, month: Periods) -> list[Row]:
     return found
 
 
-def _plan_so_far(park: Park, store: Store, grid: Grid, planned: SlotSeries) -> SlotSeries:
-    """Cut the running day's plan to the hour, so that a month to date is held against as much of a plan.
-
-    Its part follows what comparable days had come to by the same slot.
-    """
+def _plan_so_far(park: Park, store: Store, state: State, grid: Grid, planned: SlotSeries) -> SlotSeries:
+    """Cut the plan to now, so that a month to date is held against as much of it: the days to come are not due yet."""
     elapsed, length = grid.elapsed(), np.diff(grid.day_at)
-    running = np.flatnonzero((elapsed > 0) & (elapsed < length) & planned.known)
-    if not len(running):
-        return planned
-    number = int(running[0])
-    day = grid.days[number]
-    first = day - timedelta(days=plan.LOOKBACK_DAYS)
-    earlier = grid_of(first, day - timedelta(days=1), park.zone, grid.day_span(number)[0])
-    stored = store.slots(
-        Period.SLOT, earlier.start, earlier.end, scope=Scope.PARK, entities=[park.id], quantities=["net_balance_kwh"]
-    )
-    slots = rows.on_grid(stored, earlier.edges_us[:-1]).get((park.id, "net_balance_kwh"))
-    value = planned.value.copy()
-    whole = float(planned.value[number])
-    if slots is not None:
-        value[number] = plan.part(park.days, day, int(elapsed[number]), earlier, slots, whole)
-    else:
-        value[number] = np.nan
+    value = np.where(elapsed > 0, planned.value, np.nan)
+    running = (elapsed > 0) & (elapsed < length) & planned.known
+    if running.any():
+        value = np.where(running, planned_so_far(park, store, state, grid), value)
     return replace(planned, value=value)
 
 

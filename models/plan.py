@@ -12,13 +12,13 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from core.holidays import Calendar, alike
+from core.holidays import alike
 from core.park import Park
 from core.quantities import Scope
 from core.statements import Json
 from models import demand, past
 from models.past import Clear, Clearness, Past
-from models.series import Bools, Floats, Grid, SlotSeries
+from models.series import Bools, Floats
 from models.sky import DAYLIGHT_C, typical_air
 
 VERSION = "plan-4"
@@ -295,27 +295,6 @@ def _usual_pv(k: Known, array: str, usual: Bools) -> tuple[float, float]:
     uncalibrated = float((own / past.scale(k.past, array)[days]).sum())
     scale = given * float(own.sum()) / uncalibrated if lit.all() and uncalibrated > 0 else float("nan")
     return made, scale
-
-
-def part(
-    calendar: Calendar, day: date, slots_elapsed: int, earlier: Grid, net_balance: SlotSeries, planned_kwh: float
-) -> float:
-    """Return what the plan of `day` comes to in kWh after its first `slots_elapsed` slots; NaN without a basis.
-
-    The mean over the comparable days of `earlier`, of work or off alike, by the same slot; by how much the plan differs
-    from their whole days is spread evenly over the day.
-    """
-    own = calendar.day_class(day)
-    sums, wholes, length = [], [], 0
-    for number, other in enumerate(earlier.days):
-        slots = slice(int(earlier.day_at[number]), int(earlier.day_at[number + 1]))
-        if alike(calendar.day_class(other), own) and net_balance.coverage[slots].mean() >= MIN_COVERAGE:
-            sums.append(float(np.nansum(net_balance.value[slots][:slots_elapsed])))
-            wholes.append(float(np.nansum(net_balance.value[slots])))
-            length = slots.stop - slots.start
-    if len(sums) < MIN_DAYS:
-        return float("nan")
-    return float(np.mean(sums)) + (planned_kwh - float(np.mean(wholes))) * min(1.0, slots_elapsed / length)
 
 
 def _number(value: Json) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from statistics import fmean
 from typing import Literal
@@ -16,6 +17,7 @@ from core.rungs import ESTIMATED
 from core.store import AlertRecord
 from core.timebase import day_bounds, day_of
 from core.verdict import MIN_COVERAGE
+from core.why import Cause, Why, packed
 from rules.facts import DayValue, Facts, Moment
 from rules.lifecycle import MISSING, Observation
 from rules.watch import Watch, days_back
@@ -23,6 +25,11 @@ from rules.watch import Watch, days_back
 _USUAL_WITHIN_DAYS = 28
 _USUAL_MIN_DAYS = 3
 _SATURDAY = 5
+_BY_DAYS = ("weather_by_days_kwh", "pv_by_days_kwh", "use_by_days_kwh")
+_MARGINS = (
+    "rest_kwh", "rest_margin_kwh", "rest_excused_margin_kwh", "left_kwh", "left_margin_kwh", "left_excused_margin_kwh",
+    "unknown_margin_kwh", "unplanned_margin_kwh",
+)  # fmt: skip
 
 
 class Deficit(Watch):
@@ -30,7 +37,8 @@ class Deficit(Watch):
 
     A park short of net zero every winter day knows it: only a day worse than its plan by the margin is told. It is a
     warning where more than the margin is left once the weather is taken out; a day that only the clouds made short is
-    information, and so is a short day without a plan.
+    information, and so is a short day without a plan. Why is what the split of the day says; only where nobody could
+    split it is it told by comparable days, as such. Either way negative made the balance worse.
     """
 
     kind: Literal["deficit"]
@@ -60,9 +68,11 @@ class Deficit(Watch):
         zone = facts.park.zone
         first = day_of(alert.active_at, zone) if alert else moment.day
         planned = _against_plan(plan.value, net.value)
-        causes = self._causes(facts, moment.day, plan.value - net.value)
-        own_kwh = plan.value - net.value - causes.get("weather_kwh", 0.0)
-        warned = own_kwh > margin_kwh  # not so without a plan, where it is NaN
+        split = facts.explained.of(moment.day) if math.isfinite(plan.value) else None
+        causes = {} if split else self._causes(facts, moment.day, net.value - plan.value)
+        excused_kwh = split.excused_kwh if split else causes.get("weather_by_days_kwh", 0.0)
+        own_kwh = net.value - plan.value - excused_kwh  # negative made it worse
+        warned = own_kwh < -margin_kwh  # not so without a plan, where it is NaN
         return Observation(
             active=True,
             value=net.value,
@@ -75,29 +85,30 @@ class Deficit(Watch):
                 **_known("generation_kwh", _of(facts, moment.day, "generation_kwh").value),
                 **_known("expected_kwh", _of(facts, moment.day, "expected_kwh").value),
                 **planned,
-                **dict.fromkeys(("weather_kwh", "pv_kwh", "use_kwh"), ""),
+                **dict.fromkeys(_BY_DAYS, ""),
                 **causes,
-                **_why(own_kwh, margin_kwh, warned=warned, weather_known=bool(causes)),
+                "day_why": packed(_without_storage(split, plan.value, net.value)) if split else "",
+                **_severity(own_kwh, margin_kwh, warned=warned, split=split is not None, weather_known=bool(causes)),
                 "first_day": first.isoformat(),
                 "to_day": moment.day.isoformat() if moment.day > first else "",
                 "total_kwh": -math.fsum(self._balances(facts, first, moment.day)),
             },
         )
 
-    def _causes(self, facts: Facts, day: date, beyond_kwh: float) -> dict[str, float]:
-        """Return what made the day worse than planned, in kWh, positive where it made it worse; empty if unknown.
+    def _causes(self, facts: Facts, day: date, difference_kwh: float) -> dict[str, float]:
+        """Return what made the day differ from its plan, in kWh, negative where it made it worse; empty if unknown.
 
-        Consumption: against the mean of comparable days, those the plan is made of. PV: expected under the day's own
-        measured sun minus generated. Weather is what is left: sun and season.
+        Consumption: the mean of comparable days, less the day's. PV: generated less expected under the day's own
+        measured sun. Weather is what is left: sun and season.
         """
         expected, made = _of(facts, day, "expected_kwh"), _of(facts, day, "generation_kwh")
         usual = [v.value for d in _comparable(day) if self._is_known(v := _of(facts, d, "load_kwh"))]
         measured = self._is_known(expected) and ESTIMATED.isdisjoint(expected.reasons)
-        if not (measured and math.isfinite(beyond_kwh) and len(usual) >= _USUAL_MIN_DAYS):
+        if not (measured and math.isfinite(difference_kwh) and len(usual) >= _USUAL_MIN_DAYS):
             return {}
-        pv_kwh = expected.value - made.value
-        use_kwh = _of(facts, day, "load_kwh").value - fmean(usual)
-        return {"weather_kwh": beyond_kwh - pv_kwh - use_kwh, "pv_kwh": pv_kwh, "use_kwh": use_kwh}
+        pv_kwh = made.value - expected.value
+        use_kwh = fmean(usual) - _of(facts, day, "load_kwh").value
+        return dict(zip(_BY_DAYS, (difference_kwh - pv_kwh - use_kwh, pv_kwh, use_kwh), strict=True))
 
     def _balances(self, facts: Facts, first: date, last: date) -> Iterable[float]:
         days = days_back(last, (last - first).days + 1)
@@ -130,16 +141,24 @@ def _against_plan(plan_kwh: float, net_kwh: float) -> dict[str, float | str]:
     return {"plan_kwh": plan_kwh, "beyond_kwh": plan_kwh - net_kwh}
 
 
-def _why(own_kwh: float, margin_kwh: float, *, warned: bool, weather_known: bool) -> dict[str, float | str]:
-    """Return what its words say of the severity: one of four names holds the margin, the others are empty."""
-    none: dict[str, float | str] = dict.fromkeys(
-        ("own_kwh", "own_margin_kwh", "excused_margin_kwh", "unknown_margin_kwh", "unplanned_margin_kwh"), ""
-    )
+def _without_storage(split: Why, plan_kwh: float, net_kwh: float) -> Why:
+    """Return a split of generation less consumption: what storage kept is no part of that."""
+    parts = tuple(p for p in split.parts if p.cause is not Cause.STORAGE)
+    return replace(split, plan_kwh=plan_kwh, actual_kwh=net_kwh, parts=parts)
+
+
+def _severity(
+    own_kwh: float, margin_kwh: float, *, warned: bool, split: bool, weather_known: bool
+) -> dict[str, float | str]:
+    """Return what its words say of the severity: one name holds the margin, the others are empty."""
+    none: dict[str, float | str] = dict.fromkeys(_MARGINS, "")
     if not math.isfinite(own_kwh):
         return none | {"unplanned_margin_kwh": margin_kwh}
+    if split:
+        return none | {"left_kwh": own_kwh, "left_margin_kwh" if warned else "left_excused_margin_kwh": margin_kwh}
     if not weather_known:
         return none | {"unknown_margin_kwh": margin_kwh}
-    return none | {"own_kwh": own_kwh, "own_margin_kwh" if warned else "excused_margin_kwh": margin_kwh}
+    return none | {"rest_kwh": own_kwh, "rest_margin_kwh" if warned else "rest_excused_margin_kwh": margin_kwh}
 
 
 def _known(name: str, value: float) -> dict[str, float | str]:

@@ -14,6 +14,8 @@ from core.store import AlertRecord, State, Store
 from core.timebase import day_of
 from rules.facts import (
     LONG_AGO,
+    Explain,
+    Explained,
     Facts,
     Moment,
     by_entity,
@@ -37,10 +39,13 @@ _OWN_PAUSE = timedelta(minutes=30)  # not evaluated for longer: silence may have
 
 
 class RuleEngine:
-    """All rules of one park over its store and state. One evaluation at a time; every call may be repeated."""
+    """All rules of one park over its store and state. One evaluation at a time; every call may be repeated.
 
-    def __init__(self, park: Park, store: Store, state: State) -> None:
-        self._park, self._store, self._state = park, store, state
+    `explain` splits the difference between plan and actual balance of some days, for rules that tell why.
+    """
+
+    def __init__(self, park: Park, store: Store, state: State, explain: Explain | None = None) -> None:
+        self._park, self._store, self._state, self._explain = park, store, state, explain
         self._rules = sorted(load_rules(park), key=lambda r: r.watch.after_others)
 
     def evaluate(self, now: datetime) -> list[AlertRecord]:
@@ -53,7 +58,8 @@ class RuleEngine:
         moments = self._due(last_day, now)
         listening = self._listening(now)
         began = [day_of(a.active_at, self._park.zone) for a in known.values()]
-        facts = self._facts(min([moments[0].day, *began]), last_day, now, listening)
+        explained = Explained(self._explain, moments[0].day, last_day)
+        facts = self._facts(min([moments[0].day, *began]), last_day, now, listening, explained)
         found, planned = self._stepped(facts, known, moments, now)
         gone = [_ended(a, now) for fingerprint, a in known.items() if fingerprint not in planned]
         changed = [a for a in (*found, *gone) if a != known.get(a.fingerprint)]
@@ -74,7 +80,8 @@ class RuleEngine:
             end = max(end, judged_at(judged, self._park.zone))
         last_day = closed_day(end, self._park.zone)
         earlier = start - WARM_UP
-        facts = self._facts(day_of(earlier, self._park.zone), last_day, end, None)
+        first_day = day_of(earlier, self._park.zone)
+        facts = self._facts(first_day, last_day, end, None, Explained(self._explain, first_day, last_day))
         found = [a for a in replayed(self._rules, facts, earlier, end) if not a.resolved_at or a.resolved_at >= start]
         self._state.save_alerts(merge(found, self._state.alerts(since=start)))
         self._remember(last_day)
@@ -116,7 +123,9 @@ class RuleEngine:
         if judged is None or judged < last_day:
             self._state.set_value(_JUDGED_DAY, last_day.isoformat())
 
-    def _facts(self, first: date, last: date, end: datetime, listening: _Listening | None) -> Facts:
+    def _facts(
+        self, first: date, last: date, end: datetime, listening: _Listening | None, explained: Explained
+    ) -> Facts:
         watches = [r.watch for r in self._rules]
         lookback = timedelta(days=max((w.lookback_days for w in watches), default=0))
         quantities = {q for w in watches for q in w.quantities()}
@@ -128,6 +137,7 @@ class RuleEngine:
             events=events,
             findings=by_entity(findings_of(self._state.statements(Kind.FINDING, end - _HELD, end))),
             silences=silences(events),
+            explained=explained,
             listening_since=listening.since if listening else LONG_AGO,
             watching_since=listening.watching_since if listening else None,
         )

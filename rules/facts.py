@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeAlias, TypeVar
@@ -18,6 +18,7 @@ from core.quality import Event, Reason
 from core.quantities import Period, Scope
 from core.store import AlertRecord, Store
 from core.timebase import day_bounds, day_of
+from core.why import Why
 
 GRACE = timedelta(minutes=30)  # how long after local midnight late readings of the closed day are waited for
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -62,6 +63,32 @@ class DayTable:
 Silent = tuple[Sequence[tuple[Point, DeviceAssignment]], Mapping[str, datetime]]
 
 
+Explain = Callable[[date, date], Mapping[date, Why]]  # first and last local day -> the days that could be split
+
+
+class Explained:
+    """Why days differ from their plan, asked for a month at a time and only where a rule wants to know."""
+
+    def __init__(self, explain: Explain | None, first: date, last: date) -> None:
+        self._explain, self._first, self._last = explain, first, last
+        self._known: dict[tuple[int, int], Mapping[date, Why]] = {}
+
+    def of(self, day: date) -> Why | None:
+        """Return why a day differs from its plan; None where nobody can say."""
+        if self._explain is None:
+            return None
+        month = (day.year, day.month)
+        if month not in self._known:
+            first = day.replace(day=1)
+            end = (first + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+            # A day outside what is judged is asked for alone.
+            span = (
+                (day, day) if not self._first <= day <= self._last else (max(first, self._first), min(end, self._last))
+            )
+            self._known[month] = self._explain(*span)
+        return self._known[month].get(day)
+
+
 @dataclass(frozen=True)
 class Facts:
     """Everything one evaluation or replay judges by."""
@@ -73,6 +100,7 @@ class Facts:
     findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)  # by entity, as held now
     silences: Mapping[str, Sequence[Span]] = field(default_factory=dict)  # point -> when it sent nothing
     listening_since: datetime = LONG_AGO  # before it, silence may have been our own
+    explained: Explained = field(default_factory=lambda: Explained(None, date.max, date.min))
     watching_since: datetime | None = None  # first evaluation ever: a device never heard is silent since then
     silent: dict[tuple[float, float, datetime], Silent] = field(
         default_factory=dict, compare=False

@@ -1,7 +1,7 @@
 """Alerts in words, made late: from a rule's text and the alert's parameters, for one language.
 
 How a parameter is written follows from the end of its name: `_kwh` energy, `_ratio` and `_share` percent, `_index` two
-decimals, `_fault` what was found and `_remedy` what to do about it, `_day` and `_at` dates and times of the park, `_minutes` a duration, `_money` an amount in `currency`.
+decimals, `_fault` what was found and `_remedy` what to do about it, `_why` a day's split, `_day` and `_at` dates and times of the park, `_minutes` a duration, `_money` an amount in `currency`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from core.findings import ADVICE, FAULT_WORDS, Fault
 from core.park import Park
@@ -18,6 +17,8 @@ from core.quantities import quantity, spoken
 from core.store import AlertRecord
 from core.text import MISSING, Language, Text, day_name, energy, month_name, percent, signed, significant
 from core.verdict import TIER_WORDS, Tier
+from core.why import unpacked
+from core.why_words import because
 from core.words import AlertSpeaker, AlertWords
 from rules.library_file import all_rules
 from rules.lifecycle import AlertState
@@ -43,7 +44,7 @@ def speaker(park: Park) -> AlertSpeaker:
         rule = rules.get(alert.rule)
         if rule is None:
             return AlertWords(_unknown_rule(alert, name).say(language), "")
-        write = _writer(alert, rule, name, park.zone, language)
+        write = _writer(alert, rule, name, park, language)
         title = rule.text.resolved if alert.state == AlertState.RESOLVED else rule.text.title
         texts = (title, rule.text.detail, rule.text.advice)
         return AlertWords(*(fill(t.say(language), write) for t in texts))
@@ -71,7 +72,7 @@ def _unknown_rule(alert: AlertRecord, name: str) -> Text:
     return Text(zh=f"{name}：规则 {alert.rule} 已不存在", en=f"{name}: the rule {alert.rule} is gone")
 
 
-def _writer(alert: AlertRecord, rule: Rule, name: str, zone: ZoneInfo, language: Language) -> Write:
+def _writer(alert: AlertRecord, rule: Rule, name: str, park: Park, language: Language) -> Write:
     params = {k: v for k, v in (alert.params or {}).items() if v != ""}
 
     def write(key: str) -> str | None:
@@ -83,7 +84,7 @@ def _writer(alert: AlertRecord, rule: Rule, name: str, zone: ZoneInfo, language:
             return None
         found = params[key]
         if isinstance(found, str):
-            return _text(key, found, zone, language)
+            return _text(key, found, park, language)
         return _number(key, found, params, language) if math.isfinite(found) else None
 
     return write
@@ -102,12 +103,15 @@ def _number(key: str, value: float, params: Mapping[str, float | str], language:
     return way() if way else signed(f"{value:,.10g}")
 
 
-def _text(key: str, value: str, zone: ZoneInfo, language: Language) -> str:
+def _text(key: str, value: str, park: Park, language: Language) -> str | None:
     end = key.rsplit("_", 1)[-1]
+    if end == "why":
+        split = unpacked(value)
+        return (because(split, park, language) or None) if split else None
     if end == "day":
         return _day(date.fromisoformat(value), language)
     if end == "at":
-        local = datetime.fromisoformat(value).astimezone(zone)
+        local = datetime.fromisoformat(value).astimezone(park.zone)
         separator = " " if language is Language.ZH else ", "
         return f"{_day(local.date(), language)}{separator}{local:%H:%M}"
     if end == "month":

@@ -39,6 +39,7 @@ from service.lateness import Lateness
 from service.memory import give_back
 from service.transfer import refuse_unfinished
 from service.watching import AlertCopy, CollectorLog
+from service.why import explain_days
 from store.access import AccessTables
 from store.opening import open_store
 from store.state import SqliteState
@@ -162,7 +163,7 @@ class Jobs:
         self._diagnosis = Diagnosis(runtime.park, runtime.store, runtime.state)
         self._past_changes = 0  # how often late readings changed a day that was over
         self._diagnosed: tuple[date, int] | None = None  # the last day that was searched for faults, and after how many
-        self._rules = RuleEngine(runtime.park, runtime.store, runtime.state)
+        self._rules = rule_engine(runtime)
         self._notifier = Notifier(runtime.park, runtime.state)
         self._alerts = AlertCopy(runtime.park, runtime.store, runtime.state, runtime.say)
         self._collectors = CollectorLog(runtime.park, runtime.store, runtime.state)
@@ -314,6 +315,12 @@ class Jobs:
             self._runtime.jobs[name].missed += 1
 
 
+def rule_engine(runtime: Runtime) -> RuleEngine:
+    """Return the rules of a park, with what tells them why a day was as it was."""
+    what = (runtime.park, runtime.store, runtime.state)
+    return RuleEngine(*what, explain_days(*what, runtime.clock))
+
+
 def catch_up(runtime: Runtime, progress: Callable[[int, int], None] | None = None) -> None:
     """Compute everything outstanding and let the rules look at every day it touched.
 
@@ -326,6 +333,6 @@ def catch_up(runtime: Runtime, progress: Callable[[int, int], None] | None = Non
         Diagnosis(runtime.park, runtime.store, runtime.state).run(now)
         first = runtime.store.info().first_reading
         if first is not None:
-            RuleEngine(runtime.park, runtime.store, runtime.state).replay(first, now)
+            rule_engine(runtime).replay(first, now)
         AlertCopy(runtime.park, runtime.store, runtime.state, runtime.say).run(now)
     give_back()

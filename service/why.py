@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 
+from core.clock import Clock
 from core.errors import ConfigError
 from core.park import FIRST_YEAR, LAST_YEAR, Park
 from core.store import State, Store
@@ -11,7 +13,7 @@ from core.timebase import day_of, slot_start
 from core.why import Why
 from models import demand
 from models.compute import SETTLE
-from models.why import why
+from models.why import why, whys
 
 MOST_DAYS = 400
 
@@ -19,6 +21,16 @@ MOST_DAYS = 400
 def explain(park: Park, store: Store, state: State, first: date, last: date, now: datetime) -> Why:
     """Split the difference between planned and actual balance of some local days, both included."""
     return why(park, store, state, first, last, slot_start(now - SETTLE), demand.predict, park.days.day_class)
+
+
+def explain_days(park: Park, store: Store, state: State, clock: Clock) -> Callable[[date, date], Mapping[date, Why]]:
+    """Return what splits every closed day of a range by itself."""
+
+    def explain_each(first: date, last: date) -> Mapping[date, Why]:
+        until = slot_start(clock.now() - SETTLE)
+        return whys(park, store, state, first, last, until, demand.predict, park.days.day_class)
+
+    return explain_each
 
 
 def explain_month(park: Park, store: Store, state: State, year: int, month: int, now: datetime) -> Why:

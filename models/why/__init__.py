@@ -18,7 +18,7 @@ from models.why.facts import ParkFacts
 from models.why.orders import unheeded
 from models.why.plans import Plan, plans_of
 from models.why.reading import ClassOf, Predict, facts
-from models.why.so_far import so_far
+from models.why.so_far import shares_of, so_far
 from models.why.split import Split, parts, split
 from models.why.stored import Stored
 
@@ -76,8 +76,8 @@ def why(
 ) -> Why:
     """Split the difference between planned and actual balance of the local days `first` to `last`, both included.
 
-    `until` is when computing ended. Days that are not over, have no plan or no data are left out and counted; a day that
-    is asked for alone is split as far as it has come.
+    `until` is when computing ended. The running day is split as far as it has come. Days that are yet to come, have no
+    plan or no data are left out and counted.
     """
     grid = grid_of(first, last, park.zone, until)
     divided = _divided(park, store, state, grid, predict, class_of)
@@ -85,7 +85,7 @@ def why(
     empty = Why(first, last, left_out=left_out, plan_refusal=divided.refusal)
     if not divided.chosen.any():
         return empty
-    running = bool(grid.closed < grid.size and divided.chosen[-1])
+    running = bool((divided.chosen & (grid.elapsed() < np.diff(grid.day_at))).any())
     found = divided.told(divided.chosen, replace(empty, until=from_us(grid.edges_us[grid.closed]) if running else None))
     return replace(found, notes=tuple(sorted(_notes(divided, found, store, running), key=list(Note).index)))
 
@@ -119,13 +119,13 @@ def _divided(
 ) -> _Divided:
     plans = plans_of(park, state, grid)
     stored = Stored(park, store, grid)
-    alone = len(grid.days) == 1 and not closed_only
-    gaps = _gaps(park, stored, grid, plans, alone=alone)
+    gaps = _gaps(park, stored, grid, plans, closed_only=closed_only)
     chosen = np.array([g is None for g in gaps])
     refusal = next((str(p.body["refused"]) for p in plans.values() if "refused" in p.body), "")
     found = facts(park, state, stored, grid, plans, chosen, predict, class_of)
-    if alone and chosen.any() and grid.closed < grid.size:
-        found = so_far(park, store, grid, found)
+    running = np.flatnonzero(chosen & (grid.elapsed() < np.diff(grid.day_at)))
+    if len(running):
+        found = so_far(found, int(running[0]), shares_of(park, store, grid))
     return _Divided(park, grid, gaps, found, split(found), refusal)
 
 
@@ -145,11 +145,13 @@ def _notes(divided: _Divided, found: Why, store: Store, running: bool) -> set[No
     return notes
 
 
-def _gaps(park: Park, stored: Stored, grid: Grid, plans: Mapping[date, Plan], *, alone: bool) -> Sequence[Gap | None]:
+def _gaps(
+    park: Park, stored: Stored, grid: Grid, plans: Mapping[date, Plan], *, closed_only: bool
+) -> Sequence[Gap | None]:
     """Say of every day why it is not split; None where it is."""
     balance = stored.day(Scope.PARK, park.id, "net_balance_kwh")
     elapsed, length = grid.elapsed(), np.diff(grid.day_at)
-    over = np.where(elapsed > 0, alone, False) | (elapsed >= length)
+    over = (elapsed >= length) | (not closed_only)
     return [
         Gap.FUTURE if not elapsed[n] else _gap(plans.get(day), bool(balance.known[n]), over=bool(over[n]))
         for n, day in enumerate(grid.days)

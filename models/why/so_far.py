@@ -3,60 +3,99 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 import numpy as np
 
 from core.holidays import alike
 from core.park import Park
 from core.quantities import Period, Scope
-from core.store import Store
+from core.store import State, Store
 from models import rows
 from models.plan import LOOKBACK_DAYS, MIN_COVERAGE, MIN_DAYS
 from models.plant import plant_of
-from models.series import Floats, Grid, SlotSeries, grid_of
+from models.series import Floats, Grid, SlotSeries, from_us, grid_of
 from models.sky import sky_over
-from models.why.facts import ArrayFacts, Flow, LoadFacts, MeterFacts, ParkFacts
+from models.why.facts import ParkFacts
+from models.why.plans import plans_of
 
 
-def so_far(park: Park, store: Store, grid: Grid, whole: ParkFacts) -> ParkFacts:
-    """Return the facts of a running day with its plan up to now: arrays by a clear sky, all else by comparable days."""
-    light = _by_clear_sky(park, grid)
-    usual = _Usual(park, store, grid)
-    sun = float(np.mean(list(light.values()))) if light else usual.elapsed
+@dataclass(frozen=True)
+class Shares:
+    """How much of a day's plan is due by now: by array or PV meter, by load, of what is unmetered, of anything else."""
+
+    arrays: Mapping[str, float]
+    loads: Mapping[str, float]
+    rest: float
+    elapsed: float
+
+    @property
+    def sun(self) -> float:
+        """The share of a PV meter without an array."""
+        return float(np.mean(list(self.arrays.values()))) if self.arrays else self.elapsed
+
+
+def shares_of(park: Park, store: Store, grid: Grid) -> Shares:
+    """Return what is due by now of the running day of a grid: arrays by a clear sky, loads by comparable days."""
+    day = _running(grid)
+    today = grid_of(day, day, park.zone, from_us(grid.closed_until_us))
+    usual = _Usual(park, store, today)
+    loads = {p.id: usual.share(Scope.POINT, p.id, "load_kwh") for p in park.top_loads()}
+    whole = "residual_kwh" if loads else "load_kwh"
+    rest = usual.share(Scope.PARK, park.id, whole)
+    return Shares(_by_clear_sky(park, today), loads | {park.id: rest}, rest, usual.elapsed)
+
+
+def so_far(whole: ParkFacts, running: int, due: Shares) -> ParkFacts:
+    """Return the facts of days of which one, by its number, is running, with its plan up to now.
+
+    The mean temperature of a day is not known before it is over: on the running one nothing is laid to it.
+    """
+    today = np.arange(whole.days) == running
+
+    def cut(values: Floats, share: float) -> Floats:
+        return np.where(today, values * share, values)
+
+    def settled(predicted: tuple[Floats, Floats, Floats, Floats]) -> tuple[Floats, Floats, Floats, Floats]:
+        neither, calendar, temperature, both = predicted
+        return neither, calendar, np.where(today, neither, temperature), np.where(today, calendar, both)
+
+    meters = tuple(
+        replace(m, arrays=tuple(replace(a, planned=cut(a.planned, due.arrays.get(a.id, due.sun))) for a in m.arrays))
+        for m in whole.meters
+    )
+    loads = []
+    for load in whole.loads:
+        share = due.loads.get(load.id, due.elapsed)
+        first, second, third, fourth = (cut(p, share) for p in settled(load.predicted))
+        loads.append(replace(load, planned=cut(load.planned, share), predicted=(first, second, third, fourth)))
     return replace(
         whole,
-        meters=tuple(_meter(m, light, sun) for m in whole.meters),
-        loads=tuple(_load(one, usual.share(_scope(park, one.id), one.id, "load_kwh")) for one in whole.loads),
-        unmetered=_flow(whole.unmetered, usual.share(Scope.PARK, park.id, "residual_kwh")),
-        storage=_flow(whole.storage, usual.elapsed),
-        warm=np.ones(whole.days, dtype=bool),
-        gone={entity: kwh * (sun if (kwh > 0).any() else usual.elapsed) for entity, kwh in whole.gone.items()},
+        meters=meters,
+        loads=tuple(loads),
+        unmetered=replace(whole.unmetered, planned=cut(whole.unmetered.planned, due.rest)),
+        storage=replace(whole.storage, planned=cut(whole.storage.planned, due.elapsed)),
+        gone={e: cut(kwh, due.sun if (kwh > 0).any() else due.elapsed) for e, kwh in whole.gone.items()},
+        warm=whole.warm | today,
     )
 
 
-def _scope(park: Park, entity: str) -> Scope:
-    return Scope.PARK if entity == park.id else Scope.POINT
+def planned_so_far(park: Park, store: Store, state: State, grid: Grid) -> float:
+    """Return the planned net balance (generation less consumption) of the running day up to now; NaN without a plan."""
+    day = _running(grid)
+    today = grid_of(day, day, park.zone, from_us(grid.closed_until_us))
+    plan = plans_of(park, state, today).get(day)
+    if plan is None or "refused" in plan.body:
+        return float("nan")
+    due = shares_of(park, store, today)
+    made = sum(kwh * due.arrays.get(a, due.sun) for a, kwh in plan.arrays.items())
+    used = sum(kwh * due.loads.get(p, due.elapsed) for p, kwh in plan.loads.items())
+    return made - used - plan.number("residual_kwh") * due.rest
 
 
-def _meter(meter: MeterFacts, light: Mapping[str, float], sun: float) -> MeterFacts:
-    return replace(meter, arrays=tuple(_array(a, light.get(a.id, sun)) for a in meter.arrays))
-
-
-def _array(array: ArrayFacts, share: float) -> ArrayFacts:
-    return replace(array, planned=array.planned * share)
-
-
-def _load(load: LoadFacts, share: float) -> LoadFacts:
-    """Take a load's plan to the hour; the mean temperature of a day is not known before it is over."""
-    planned = load.predicted[0] * share
-    by_calendar = load.predicted[1] * share
-    return replace(load, planned=load.planned * share, predicted=(planned, by_calendar, planned, by_calendar))
-
-
-def _flow(flow: Flow, share: float) -> Flow:
-    return replace(flow, planned=flow.planned * share)
+def _running(grid: Grid) -> date:
+    return grid.days[int(np.flatnonzero(grid.elapsed())[-1])]
 
 
 def _by_clear_sky(park: Park, grid: Grid) -> dict[str, float]:
@@ -87,16 +126,17 @@ class _Usual:
         series = self._read(scope, quantity).get(entity)
         if series is None:
             return self.elapsed
-        before, whole = [], []
+        before, whole = 0.0, 0.0
+        seen = 0
         for n in self._alike:
             slots = slice(int(self._past.day_at[n]), int(self._past.day_at[n + 1]))
             if series.coverage[slots].mean() >= MIN_COVERAGE:
                 values: Floats = np.nan_to_num(series.value[slots])
-                before.append(float(values[: self._closed].sum()))
-                whole.append(float(values.sum()))
-        if len(whole) < MIN_DAYS or sum(whole) <= 0:
+                before, whole = before + float(values[: self._closed].sum()), whole + float(values.sum())
+                seen += 1
+        if seen < MIN_DAYS or whole <= 0:
             return self.elapsed
-        return float(np.clip(sum(before) / sum(whole), 0.0, 1.0))
+        return float(np.clip(before / whole, 0.0, 1.0))
 
     def _read(self, scope: Scope, quantity: str) -> dict[str, SlotSeries]:
         key = (scope, quantity)

@@ -22,7 +22,7 @@ from core.why_waterfall import document, steps
 from core.why_words import CAUSES, GAPS, NOTES, sentence
 from models.calibration import nameplate_kwp
 from models.diagnosis import Diagnosis
-from models.why import why
+from models.why import why, whys
 from store.embedded import EmbeddedStore
 from store.state import SqliteState
 from tests.why_park import SAID, baseline, finding, make_park, opened, plan, predict, write
@@ -182,15 +182,37 @@ def test_a_day_without_a_usable_plan_is_refused_by_name(kept: Kept, said, gap: G
     assert found.plan_refusal == (said or {}).get("refused", "")
 
 
-def test_days_without_data_running_or_to_come_are_left_out_and_counted(kept: Kept) -> None:
+def test_days_without_data_or_to_come_are_left_out_and_the_running_one_counts_so_far(kept: Kept) -> None:
     days = [DAY + timedelta(days=n) for n in range(4)]
     kept.write([days[0], days[2]])
     usual(kept, *days)
     noon = day_bounds(days[2], kept.park.zone)[0] + timedelta(hours=12)
     found = kept.why(days[0], days[3], until=noon)
-    assert found.days == 1
-    assert found.left_out == {"no_data": 1, "running": 1, "future": 1}
-    assert found.plan_kwh == 30.0
+    assert found.days == 2
+    assert found.left_out == {"no_data": 1, "future": 1}
+    assert found.until == noon
+    # Nothing of the past says how a day goes by: loads by the hours, PV by what a clear sky gives before noon.
+    assert 30.0 - 35.0 + 25.0 < found.plan_kwh < 30.0 - 35.0 + 60.0
+    today = kept.why(days[2], until=noon)
+    assert found.plan_kwh == pytest.approx(30.0 + today.plan_kwh, abs=0.01)
+    parts = told(today)
+    assert parts["above_baseline", "hall"] == pytest.approx(-5.0)  # 30 of 25 kWh; the cold is not known before night
+    assert ("temperature", "") not in parts
+    assert sum(parts.values()) + today.unexplained_kwh == pytest.approx(today.difference_kwh, abs=0.004)
+    assert Note.SO_FAR in today.notes
+    assert Note.NO_TEMPERATURE not in today.notes
+
+
+def test_days_by_themselves_are_what_they_are_asked_for_one_by_one(kept: Kept) -> None:
+    days = [DAY + timedelta(days=n) for n in range(3)]
+    kept.write(days)
+    usual(kept, *days[:2])
+    noon = day_bounds(days[2], kept.park.zone)[0] + timedelta(hours=12)
+    found = whys(kept.park, kept.store, kept.state, days[0], days[2], noon, predict, lambda _: "mon")
+    assert list(found) == days[:2]  # the third has no plan, and is not over
+    for day in days[:2]:
+        alone = kept.why(day)
+        assert (found[day].parts, found[day].difference_kwh) == (alone.parts, alone.difference_kwh)
 
 
 def test_a_sky_nobody_measured_is_not_split(kept: Kept) -> None:

@@ -21,6 +21,7 @@ from core.quality import Event
 from core.statements import Kind, Statement
 from core.store import AlertRecord
 from core.timebase import day_bounds
+from core.why import Why
 
 SMALL_PARK = Path(__file__).parents[1] / "data" / "small_park.yaml"
 _TIMES = ("active_at", "fired_at", "resolved_at", "last_sent_at", "keep_firing_since")
@@ -153,11 +154,18 @@ class World:
 
     def __init__(self, park: Park) -> None:
         self.park, self.store, self.state = park, Days(park), Memory()
+        self.splits: dict[date, Why] = {}  # days somebody could split
+        self.asked: list[tuple[date, date]] = []
 
     def engine(self):
         from rules.engine import RuleEngine  # noqa: PLC0415
 
-        return RuleEngine(self.park, self.store, self.state)
+        return RuleEngine(self.park, self.store, self.state, self.explain)
+
+    def explain(self, first: date, last: date) -> dict[date, Why]:
+        """Split what can be split of some days."""
+        self.asked.append((first, last))
+        return {day: why for day, why in self.splits.items() if first <= day <= last}
 
     def morning(self, day: date) -> datetime:
         """The instant half an hour after the end of a day."""

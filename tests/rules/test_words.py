@@ -19,9 +19,9 @@ PARAMS: dict[str, dict[str, float | str]] = {
         "load_kwh": 2143.0,
         "generation_kwh": 1730.7,
         "expected_kwh": 1801.0,
-        "weather_kwh": 160.4,
-        "pv_kwh": 70.3,
-        "use_kwh": 31.4,
+        "weather_by_days_kwh": -160.4,
+        "pv_by_days_kwh": -70.3,
+        "use_by_days_kwh": -31.4,
         "first_day": "2026-11-13",
         "to_day": "2026-11-14",
         "total_kwh": 700.0,
@@ -217,7 +217,7 @@ def test_details_and_ends(world) -> None:
     say = speaker(world.park)
     assert say(alert("deficit_day"), Language.ZH).detail == (
         "当日用电 2,140 kWh，光伏发电 1,730 kWh（应发 1,800 kWh）；计划净余额 −150 kWh。"
-        "与计划之差来自：天气 160 kWh，光伏低于应发 70.3 kWh，用电高于往日 31.4 kWh（负值表示有利）。"
+        "该日无法逐项分解，以往日为比：天气 −160 kWh，光伏相对应发 −70.3 kWh，用电相对往日 −31.4 kWh（负值使净余额变差）。"
     )
     assert say(alert("self_sufficiency_month"), Language.EN).detail == (
         "As of 13 November, another 11.4 MWh of consumption would have had to come from own PV to be on target."
@@ -235,7 +235,7 @@ def test_details_and_ends(world) -> None:
 
 def test_what_is_not_known_is_left_out(world) -> None:
     say = speaker(world.park)
-    no_plan = alert("deficit_day", plan_kwh="", beyond_kwh="", expected_kwh=float("nan"), weather_kwh="")
+    no_plan = alert("deficit_day", plan_kwh="", beyond_kwh="", expected_kwh=float("nan"), weather_by_days_kwh="")
     assert say(no_plan, Language.EN).title == "13 November: 412 kWh short of net zero"
     assert say(no_plan, Language.EN).detail == "Consumption 2,140 kWh, PV generation 1,730 kWh."
     unpriced = alert("pv_below_expectation", lost_money="")
@@ -268,6 +268,6 @@ def test_optional_parts_need_all_their_parameters() -> None:
 def test_negative_numbers_carry_a_real_minus_sign(world) -> None:
     say = speaker(world.park)
     for language in Language:
-        detail = say(alert("deficit_day", weather_kwh=-160.4), language).detail
+        detail = say(alert("deficit_day"), language).detail
         assert "−160 kWh" in detail
         assert "-1" not in detail

@@ -10,7 +10,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from core.errors import ConfigError
+from core.quantities import Period, Scope
 from core.text import Language
+from core.timebase import month_bounds
 from core.why_waterfall import document
 from reports import monthly
 from reports.view import view
@@ -43,11 +45,19 @@ def test_a_day_adds_up_over_http(client: TestClient) -> None:
     assert shown["sentence"].startswith("12 November 2026: net balance −2,7")
 
 
-def test_a_running_month_counts_the_days_that_are_over(client: TestClient) -> None:
+def test_a_running_month_counts_as_far_as_it_has_come(client: TestClient, demo_park: Runtime) -> None:
     shown = asked(client, month="2026-11")
-    assert shown["days"] == 19
-    assert shown["left_out"] == {"running": 1, "future": 10}
+    assert shown["days"] == 20
+    assert shown["left_out"] == {"future": 10}
+    assert shown["period"] == "November 2026 (so far, to 20 November, 12:00)"
     assert shown == {**asked(client, **{"from": "2026-11-01", "to": "2026-11-30"})}
+    # Its plan is the one the month is held against everywhere: nothing of the days to come is in it.
+    start, end = month_bounds(2026, 11, demo_park.park.zone)
+    month = demo_park.store.slots(
+        Period.MONTH, start, end, scope=Scope.PARK, quantities=["plan_net_balance_kwh", "net_balance_kwh"]
+    ).set_index("quantity")["value"]
+    assert shown["plan_kwh"] == pytest.approx(month["plan_net_balance_kwh"], abs=0.01)
+    assert shown["actual_kwh"] == pytest.approx(month["net_balance_kwh"], abs=0.01)
 
 
 def test_the_running_day_is_split_as_far_as_it_has_come(client: TestClient) -> None:
@@ -55,7 +65,7 @@ def test_the_running_day_is_split_as_far_as_it_has_come(client: TestClient) -> N
     assert shown["until"] == "2026-11-20T12:00:00+08:00"
     assert shown["sentence"].startswith("20 November 2026 (so far, to 12:00): net balance −")
     assert asked(client, day="2026-11-20", lang="zh")["sentence"].startswith("2026 年 11 月 20 日（截至 12:00）净余额")
-    assert any("up to 12:00" in note for note in shown["notes"])
+    assert any("counts up to 12:00" in note for note in shown["notes"])
     added = sum(p["kwh"] for p in shown["parts"]) + shown["unexplained_kwh"]
     assert added == pytest.approx(shown["difference_kwh"], abs=0.005)
     # Half the day has gone, and with it about half of what the park was planned to use and to make.
@@ -116,7 +126,10 @@ def test_the_report_says_why_and_draws_it(demo_park: Runtime, tmp_path: Path) ->
     files = {f.suffix: f for f in monthly.write(report, tmp_path)}
     written = json.loads(files[".json"].read_text(encoding="utf-8"))["why"]
     assert written["split"]["plan_kwh"] == report.why.split.plan_kwh
-    assert written["sentence"]["en"].startswith(("November 2026", "2026-11-01 to 2026-11-20", "More is unexplained"))
+    assert written["sentence"]["en"].startswith("November 2026 (so far, to 20 November, 12:00): net balance ")
+    # Cover, split and the days of the table are one plan and one balance.
+    assert report.why.split.plan_kwh == pytest.approx(report.headline.plan.value, abs=0.01)
+    assert report.why.split.actual_kwh == pytest.approx(report.headline.net_balance.value, abs=0.01)
 
 
 @pytest.mark.parametrize("month", ["2026-10", "2026-11"])
