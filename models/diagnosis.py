@@ -205,7 +205,7 @@ def _sight(
     under = versions[0].weather or next(iter(weather), "")
     gauges = weather.get(under, {}) if under and park.point(under).source == "station" else {}
     drawn = points.get((point, "import_kwh"), nothing)
-    light, clear_light = _light(gauges, np.nan_to_num(clear[ids[0]].irradiation.value), sky)
+    light_name, light, clear_light = _light(gauges, np.nan_to_num(clear[ids[0]].irradiation.value), sky)
     return Sight(
         entity=ids[0] if len(ids) == 1 else point,
         point=point,
@@ -231,6 +231,7 @@ def _sight(
         clear=np.sum([np.nan_to_num(clear[i].expected.value) for i in ids], axis=0),
         light=light,
         clear_light=clear_light,
+        light_name=light_name,
     )
 
 
@@ -241,13 +242,13 @@ def _cloudless(park: Park, sky: Sky, grid: Grid) -> dict[str, pv.ArraySeries]:
     return {i: pv.versions_joined([(a, series[id(a)]) for a in park.arrays if a.id == i], grid) for i in ids}
 
 
-def _light(gauges: Mapping[str, SlotSeries], plane: Floats, sky: Sky) -> tuple[Floats | None, Floats | None]:
+def _light(gauges: Mapping[str, SlotSeries], plane: Floats, sky: Sky) -> tuple[str, Floats | None, Floats | None]:
     """Return the irradiance a station shows, W/m², and what a cloudless sky would show it; in the plane if it can."""
     for quantity, clear in (("poa_wm2", plane * 1000.0 / SLOT_HOURS), ("ghi_wm2", sky.ghi)):
         series = gauges.get(quantity)
         if series is not None and series.known.any():
-            return np.where(series.coverage >= HALF_SEEN, series.value, np.nan), clear
-    return None, None
+            return quantity, np.where(series.coverage >= HALF_SEEN, series.value, np.nan), clear
+    return "", None, None
 
 
 def _rating(versions: Sequence[Array], grid: Grid) -> Floats:
