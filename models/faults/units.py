@@ -17,6 +17,8 @@ from models.series import Bools, Floats, to_us
 THOUSAND = 1000.0
 WITHIN = 1.6  # either way
 TENTH = 0.1
+CLOUDED = 10.0
+LIT = 0.05  # of the rating
 DAYS = 2
 FAR_K = 15.0  # from what is typical for the place and season
 NEAR_K = 12.0
@@ -53,8 +55,9 @@ def wrong_power(sight: Sight, events: Sequence[Event] = ()) -> tuple[list[Findin
     the registers are right and only the power is off, that is told of the power.
     """
     shown = _shown(sight, events)
-    lit = sight.free & sight.due_known & sight.bright & np.isfinite(shown)
-    found, where = _thousandfold(sight, shown, np.nan_to_num(sight.expected), lit, "")
+    due, blind = _due(sight)
+    lit = sight.free & (due > LIT * sight.rating_kw * SLOT_HOURS) & np.isfinite(shown)
+    found, where = _thousandfold(sight, shown, due, lit, "", blind=blind)
     for factor, inside in where:
         right = np.where(inside, 1.0 / factor, 1.0)
         power = np.abs(sight.power_kw) * SLOT_HOURS
@@ -76,6 +79,14 @@ def wrong_power(sight: Sight, events: Sequence[Event] = ()) -> tuple[list[Findin
     return [*found, *more], sight
 
 
+def _due(sight: Sight) -> tuple[Floats, Bools]:
+    """Return what was due per slot, kWh, and on which days that is a cloudless sky's because nobody measured the light."""
+    seen = sight.sums(np.ones(sight.grid.size), sight.due_known & sight.bright_sky)
+    blind: Bools = seen < FEWEST
+    clear = np.zeros(sight.grid.size) if sight.clear is None else sight.clear
+    return np.where(blind[sight.days], clear, np.where(sight.due_known, sight.expected, 0.0)), blind
+
+
 def _shown(sight: Sight, events: Sequence[Event]) -> Floats:
     """Return the energy the meter showed per slot, kWh: counted, else refused as too much for it, else by its power."""
     refused = np.full(sight.grid.size, np.nan)
@@ -91,7 +102,7 @@ def _shown(sight: Sight, events: Sequence[Event]) -> Floats:
 
 
 def _thousandfold(
-    sight: Sight, shown: Floats, right: Floats, lit: Bools, name: str
+    sight: Sight, shown: Floats, right: Floats, lit: Bools, name: str, blind: Bools | None = None
 ) -> tuple[list[Finding], list[tuple[float, Bools]]]:
     """Return the times in which `shown` was a thousand times what is right, or a thousandth, with the slots of them."""
     due, made = sight.sums(right, lit), sight.sums(np.nan_to_num(shown), lit)
@@ -101,7 +112,9 @@ def _thousandfold(
     found: list[Finding] = []
     where: list[tuple[float, Bools]] = []
     for factor, what in ((THOUSAND, "×1000"), (1 / THOUSAND, "÷1000")):
-        off = (index > factor / WITHIN) & (index < factor * WITHIN)
+        # Clouds take most of a day's light, and add little to it.
+        least = factor / (WITHIN if blind is None else np.where(blind, CLOUDED, WITHIN))
+        off = (index > least) & (index < factor * WITHIN)
         well = np.isfinite(index) & ~off
         for first, last in joined((sight.grid.days[n] for n in np.flatnonzero(off)), APART_DAYS):
             begin, end = (sight.grid.days.index(d) for d in (first, last))

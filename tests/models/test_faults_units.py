@@ -122,3 +122,18 @@ def test_a_meter_that_never_counted_is_out_since_the_start_even_where_nobody_mea
     assert found.lost_kwh == pytest.approx(0.6 * float(sight.clear[sight.bright_sky].sum()))
     assert found.low_kwh < found.lost_kwh / 2
     assert found.high_kwh > 1.5 * found.lost_kwh
+
+
+@pytest.mark.parametrize(("factor", "what"), [(1000.0, "×1000"), (0.001, "÷1000")])
+def test_a_cloudless_sky_is_enough_to_tell_a_thousand(factor, what):
+    sight = under_station(healthy())
+    nobody = np.zeros(sight.grid.size, dtype=bool)
+    blind = replace(sight, light=None, clear_light=None, measured=nobody, by_measurement=nobody)
+    assert diagnose([blind]) == []
+    off = replace(
+        worse(blind, on(sight, 0, 59), factor),
+        power_kw=sight.power_kw * factor,
+        drawn=0.02 * factor * ~(sight.expected > 0),
+    )
+    (found,) = diagnose([off])
+    assert (found.code, found.picture.facts["what"]) == (Fault.UNITS, what)
