@@ -11,6 +11,7 @@ import numpy as np
 
 from core.findings import Finding, statement_of, withdrawn
 from core.park import Array, Park, valid_one
+from core.quality import ReadingFlag
 from core.quantities import READING, Period, Scope
 from core.quantities import Kind as Sort
 from core.searched import Searched, note
@@ -21,7 +22,7 @@ from models import pv
 from models.faults.diagnose import diagnose
 from models.faults.sight import Sight, rung_masks
 from models.rows import on_grid
-from models.series import Floats, Grid, SlotSeries, grid_of, total, unknown
+from models.series import Floats, Grid, SlotSeries, from_us, grid_of, total, unknown
 from models.sky import Sky, sky_over
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,9 @@ GRACE = timedelta(minutes=30)  # late readings of a day are waited for
 ENTITIES_PER_READ = 8
 HALF_SEEN = 0.5  # of a slot
 GAUGES = tuple(q.name for q in READING.values() if q.kind is Sort.GAUGE)
+DEGREES = ("temp_air_c", "temp_module_c")
+BEYOND_DAYS = 4  # without a usable value, until somebody asks why
+SLOTS_OF_DAY = 96
 WEATHER = ("poa_wm2", "ghi_wm2", "temp_air_c", "temp_module_c", "wind_speed_ms")
 
 Progress = Callable[[int, int], None]
@@ -146,6 +150,33 @@ class Diagnosis:
         if points:
             for (entity, quantity), series in self._read(grid, Scope.POINT, points, WEATHER).items():
                 found[entity][quantity] = series
+        for point in points:
+            found[point] |= self._beyond(grid, point, found[point])
+        return found
+
+    def _beyond(self, grid: Grid, point: str, gauges: Mapping[str, SlotSeries]) -> dict[str, SlotSeries]:
+        """Return gauges that show nothing but impossible values, as they show them: kelvin are no degrees C.
+
+        Such readings are kept and never used, so nothing else sees them.
+        """
+        found: dict[str, SlotSeries] = {}
+        devices = [d.id for d in self._park.point(point).devices]
+        for quantity in DEGREES:
+            known = np.flatnonzero(gauges[quantity].known) if quantity in gauges else np.zeros(0, dtype=np.int64)
+            after = int(known[-1]) + 1 if len(known) else 0
+            if not devices or grid.size - after < BEYOND_DAYS * SLOTS_OF_DAY:
+                continue
+            read = self._store.readings(from_us(grid.edges_us[after]), grid.end, devices=devices, quantities=[quantity])
+            flagged = (read["flags"].to_numpy() & int(ReadingFlag.OUT_OF_RANGE)) != 0
+            if not flagged.any():
+                continue
+            slots = np.searchsorted(grid.edges_us, read["time"].astype("int64").to_numpy()[flagged], side="right") - 1
+            count = np.bincount(slots, minlength=grid.size)[: grid.size]
+            sums = np.bincount(slots, weights=read["value"].to_numpy(dtype=float)[flagged], minlength=grid.size)
+            shown = np.where(count > 0, sums[: grid.size] / np.maximum(count, 1), np.nan)
+            own = gauges.get(quantity, unknown(grid.size))
+            value = np.where(own.known, own.value, shown)
+            found[quantity] = replace(own, value=value, coverage=np.where(np.isfinite(shown), 1.0, own.coverage))
         return found
 
     def _priced(self, finding: Finding) -> Finding:
@@ -205,7 +236,7 @@ def _sight(
     under = versions[0].weather or next(iter(weather), "")
     gauges = weather.get(under, {}) if under and park.point(under).source == "station" else {}
     drawn = points.get((point, "import_kwh"), nothing)
-    light, clear_light = _light(gauges, np.nan_to_num(clear[ids[0]].irradiation.value), sky)
+    light_name, light, clear_light = _light(gauges, np.nan_to_num(clear[ids[0]].irradiation.value), sky)
     return Sight(
         entity=ids[0] if len(ids) == 1 else point,
         point=point,
@@ -231,6 +262,7 @@ def _sight(
         clear=np.sum([np.nan_to_num(clear[i].expected.value) for i in ids], axis=0),
         light=light,
         clear_light=clear_light,
+        light_name=light_name,
     )
 
 
@@ -241,13 +273,13 @@ def _cloudless(park: Park, sky: Sky, grid: Grid) -> dict[str, pv.ArraySeries]:
     return {i: pv.versions_joined([(a, series[id(a)]) for a in park.arrays if a.id == i], grid) for i in ids}
 
 
-def _light(gauges: Mapping[str, SlotSeries], plane: Floats, sky: Sky) -> tuple[Floats | None, Floats | None]:
+def _light(gauges: Mapping[str, SlotSeries], plane: Floats, sky: Sky) -> tuple[str, Floats | None, Floats | None]:
     """Return the irradiance a station shows, W/m², and what a cloudless sky would show it; in the plane if it can."""
     for quantity, clear in (("poa_wm2", plane * 1000.0 / SLOT_HOURS), ("ghi_wm2", sky.ghi)):
         series = gauges.get(quantity)
         if series is not None and series.known.any():
-            return np.where(series.coverage >= HALF_SEEN, series.value, np.nan), clear
-    return None, None
+            return quantity, np.where(series.coverage >= HALF_SEEN, series.value, np.nan), clear
+    return "", None, None
 
 
 def _rating(versions: Sequence[Array], grid: Grid) -> Floats:

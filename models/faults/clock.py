@@ -218,12 +218,18 @@ def _as_seen(sight: Sight, station: Sequence[Shift]) -> Floats | None:
     """Return what shape the light gives the array's days, kWh at nameplate, once the station's clock is set right."""
     if sight.clear is None or sight.light is None or sight.clear_light is None:
         return None
-    light = sight.light
-    for shift in station:
-        light = np.where(shift.on(sight.days), np.roll(sight.light, -shift.slots), light)
+    light = _light_in_time(sight.light, sight, station)
     high = sight.clear_light > LOWEST_WM2
     share = np.clip(light / np.where(high, sight.clear_light, 1.0), 0.0, BRIGHTEST)
     return np.minimum(sight.clear * np.where(high, share, 1.0), sight.rating_kw * SLOT_HOURS)
+
+
+def _light_in_time(light: Floats, sight: Sight, station: Sequence[Shift]) -> Floats:
+    """Return the station's light as it would be with its clock set right."""
+    found = light
+    for shift in station:
+        found = np.where(shift.on(sight.days), np.roll(light, -shift.slots), found)
+    return found
 
 
 def _shifts(misfit: lag.Matrix, nearest: int, share: float = 0.5) -> list[Shift]:
@@ -278,7 +284,8 @@ def _mended(sight: Sight, shifts: Sequence[Shift], station: Sequence[Shift]) -> 
         measured &= ~_beside(sight, shift)
     for shift in station:
         measured &= ~shift.on(sight.days) & ~_beside(sight, shift)
-    return replace(sight, generation=generation, measured=measured, drawn=drawn, power_kw=power)
+    light = None if sight.light is None else _light_in_time(sight.light, sight, station)
+    return replace(sight, generation=generation, measured=measured, drawn=drawn, power_kw=power, light=light)
 
 
 def _beside(sight: Sight, shift: Shift) -> Bools:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 
@@ -18,7 +20,7 @@ from models.faults.sight import Sight
 from models.faults.snow import snows
 from models.faults.soiling import soilings
 from models.faults.told import sensor_findings, stuck_findings, stuck_slots
-from models.faults.units import wrong_degrees, wrong_power
+from models.faults.units import wrong_degrees, wrong_light, wrong_power
 from models.series import Bools, to_us
 
 Search = Callable[[Sight], list[Finding]]
@@ -36,9 +38,12 @@ def diagnose(sights: Sequence[Sight], events: Sequence[Event] = ()) -> list[Find
     shifted, timed = clocks(sights)
     found += shifted
     events = told_by(shifted, events, sights)
+    dim = {under: wrong_light(s) for under, s in reversed([(s.under, s) for s in timed])}
     left: list[Sight] = []
     for meter in timed:
-        units, sight = wrong_power(meter)
+        for finding in dim[meter.under]:
+            meter = meter.unlit(slots_of(meter, finding))  # noqa: PLW2901 - one station after the other
+        units, sight = wrong_power(meter, events)
         found += units
         found += stuck_findings(sight, events)
         seen = sight.without(stuck_slots(sight, events))
@@ -53,18 +58,35 @@ def diagnose(sights: Sequence[Sight], events: Sequence[Event] = ()) -> list[Find
     for n, sight in enumerate(left):
         beside = [days[k] for k, other in enumerate(left) if k != n and other.under == sight.under]
         found += losses(sight, beside)
-    found += _of_weather(sights, events)
+    found += _of_weather(sights, events, dim)
     return sorted(found, key=lambda f: (f.start, f.entity, f.code))
 
 
-def _of_weather(sights: Sequence[Sight], events: Sequence[Event]) -> list[Finding]:
+def _of_weather(
+    sights: Sequence[Sight], events: Sequence[Event], dim: Mapping[str, Sequence[Finding]]
+) -> list[Finding]:
     """Return what is wrong with the weather points, each once however many arrays it serves."""
     found: list[Finding] = []
     for under in dict.fromkeys(s.under for s in sights if s.under):
         sight = next(s for s in sights if s.under == under)
-        units = wrong_degrees(sight, "temp_air_c")
-        found += [*units, *sensor_findings(sight, events, units)]
+        degrees = [f for quantity in ("temp_air_c", "temp_module_c") for f in wrong_degrees(sight, quantity)]
+        units = [*dim[under], *degrees]
+        found += _as_one([*units, *sensor_findings(sight, events, units)])
     return found
+
+
+def _as_one(found: Sequence[Finding]) -> list[Finding]:
+    """Return the findings of one point with those of one kind and start told together: they are one statement."""
+    told: dict[tuple[str, str, datetime], Finding] = {}
+    for one in found:
+        first = told.setdefault(one.key, one)
+        if first is one:
+            continue
+        what = "; ".join(str(f.picture.facts.get("what", "")) for f in (first, one))
+        picture = replace(first.picture, facts={**first.picture.facts, "what": what})
+        end = None if first.end is None or one.end is None else max(first.end, one.end)
+        told[one.key] = replace(first, end=end, picture=picture)
+    return list(told.values())
 
 
 def slots_of(sight: Sight, finding: Finding) -> Bools:
@@ -79,4 +101,6 @@ def slots_of(sight: Sight, finding: Finding) -> Bools:
     if finding.code is Fault.CLIPPING:
         full = 0.97 * sight.rating_kw / 4
         return inside & (np.nan_to_num(sight.generation) >= full)
+    if finding.code is Fault.UNITS:
+        return inside
     return inside & np.isin(sight.days, [sight.grid.days.index(d) for d in finding.days if d in sight.grid.days])

@@ -7,12 +7,19 @@ from collections.abc import Iterator
 import numpy as np
 
 from core.findings import Fault, Finding
+from core.quality import Reason
 from core.timebase import SLOT_HOURS
 from models.faults.pictures import slots_around
 from models.faults.sight import Z90, Sight
+from models.faults.spans import runs
 from models.series import Bools
 
 DEAD = 0.01  # of the rating
+NOTHING = 0.02  # of a cloudless day
+SEEN = 0.9  # of a day's light that the meter must have seen
+FEWEST_DAYS = 2
+USUAL_SHARE, LEAST_SHARE = 0.6, 0.2  # of a cloudless sky: of most places over weeks, and of their dark ones
+NEVER = 0.6
 FEWEST = 2  # slots in a row, or readings where these are farther apart: half an hour
 
 
@@ -21,7 +28,54 @@ def outages(sight: Sight) -> list[Finding]:
 
     Nights lie between its slots and slots that are not measured neither begin nor end it.
     """
-    return [_finding(sight, first, last, over) for first, last, over in stretches(sight)]
+    found = [_finding(sight, first, last, over) for first, last, over in stretches(sight)]
+    # Where more was made around it than was due the expectation is wrong, and nothing was lost.
+    return [f for f in (*found, *_unlit(sight)) if f.lost_kwh > 0]
+
+
+def _unlit(sight: Sight) -> list[Finding]:
+    """Return the whole days without output of an array whose light nobody measures, against a cloudless sky.
+
+    No weather takes all of a day's light. What was lost is what such days give on the whole, and little is known of it.
+    """
+    if sight.clear is None:
+        return []
+    judged = sight.whole & sight.free & ~sight.due_known & sight.bright_sky
+    all_lit = sight.sums(np.ones(sight.grid.size), sight.bright_sky)
+    seen, made = sight.sums(np.ones(sight.grid.size), judged), sight.sums(np.nan_to_num(sight.generation), judged)
+    clear = sight.sums(sight.clear, judged)
+    dead = (seen > 0) & (seen >= SEEN * all_lit) & (made < NOTHING * clear)
+    found = []
+    for first, last in runs(dead):
+        if last - first < FEWEST_DAYS:
+            continue
+        begin, end = int(sight.grid.day_at[first]), int(sight.grid.day_at[last])
+        where = within(sight, begin, end) & judged
+        days = sight.by_day(USUAL_SHARE * sight.clear, where)
+        lost = sum(days.values())
+        slots = np.flatnonzero(where)
+        hours = float(np.count_nonzero(where)) * SLOT_HOURS
+        found.append(
+            Finding(
+                entity=sight.entity,
+                code=Fault.OUTAGE,
+                start=sight.at(int(slots[0])),
+                end=None if last == len(dead) else sight.at(end),
+                days=days,
+                low_kwh=LEAST_SHARE / USUAL_SHARE * lost,
+                high_kwh=lost / USUAL_SHARE,
+                confidence=_sure(sight, 0.8),
+                rung=Reason.RUNG_CLEAR_SKY.value,
+                picture=slots_around(sight, int(slots[0]), int(slots[-1]) + 1, {"hours": hours, "share": 0.0}),
+            )
+        )
+    return found
+
+
+def _sure(sight: Sight, confidence: float) -> float:
+    """Return the confidence, less where the meter never showed anything: it may count another circuit or none."""
+    ever = np.nan_to_num(sight.generation) > DEAD * sight.rating_kw * SLOT_HOURS
+    return confidence if ever.any() else min(confidence, NEVER)
 
 
 def stretches(sight: Sight) -> Iterator[tuple[int, int, bool]]:
@@ -64,7 +118,7 @@ def _finding(sight: Sight, first: int, last: int, over: bool) -> Finding:
         low_kwh=lost - spread,
         high_kwh=lost + spread,
         # Half an hour may be a start-up that was late; hours of light and nothing at all are no doubt.
-        confidence=min(0.99, 0.8 + 0.05 * hours),
+        confidence=_sure(sight, min(0.99, 0.8 + 0.05 * hours)),
         rung=rung,
         picture=slots_around(sight, first, last, {"hours": hours, "share": 0.0}),
     )

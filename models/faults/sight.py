@@ -55,6 +55,7 @@ class Sight:
     clear: Floats | None = None  # kWh per slot under a cloudless sky, by nameplate
     light: Floats | None = None  # W/m² as the station shows it, believed or not; None where it has no such sensor
     clear_light: Floats | None = None  # W/m² a cloudless sky would show it
+    light_name: str = "poa_wm2"
 
     @cached_property
     def days(self) -> Ints:
@@ -84,6 +85,12 @@ class Sight:
         """Slots in which there is enough light that no inverter may stand still: 5 % of the rating."""
         return np.nan_to_num(self.expected) > 0.05 * self.rating_kw * SLOT_HOURS
 
+    @property
+    def bright_sky(self) -> Bools:
+        """Slots in which there would be that much light under a cloudless sky."""
+        due = np.nan_to_num(self.expected if self.clear is None else self.clear)
+        return due > 0.05 * self.rating_kw * SLOT_HOURS
+
     def rung_of(self, where: Bools) -> str:
         """Name the source of irradiance that most of these slots rest on."""
         masks, counts = np.unique(self.rungs[where & (self.rungs != 0)], return_counts=True)
@@ -104,6 +111,10 @@ class Sight:
     def without(self, where: Bools) -> Sight:
         """Return the sight with these slots explained."""
         return replace(self, free=self.free & ~where)
+
+    def unlit(self, where: Bools) -> Sight:
+        """Return the sight with no expectation to be held against in these slots."""
+        return replace(self, measured=self.measured & ~where, by_measurement=self.due_known & ~where)
 
     def at(self, slot: int) -> datetime:
         """Return the first instant of a slot, or the end of the last one."""
