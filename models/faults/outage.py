@@ -7,26 +7,35 @@ from collections.abc import Iterator
 import numpy as np
 
 from core.findings import Fault, Finding
+from core.quality import Reason
 from core.timebase import SLOT_HOURS
 from models.faults.pictures import slots_around
 from models.faults.sight import Z90, Sight
-from models.series import Bools
+from models.series import Bools, bit
 
 DEAD = 0.01  # of the rating
 FEWEST = 2  # slots in a row, or readings where these are farther apart: half an hour
+# Of the rating: a cloud that a satellite's hour does not know takes twice the hourly error of 8 % (docs/accuracy.md).
+BRIGHT_AFAR = 0.05 + 2 * 0.08
+FROM_AFAR = bit(Reason.RUNG_SERVICE) | bit(Reason.RUNG_TEMPERATURE)
 
 
 def outages(sight: Sight) -> list[Finding]:
     """Return every time the array gave less than 1 % of its rating while 5 % of it or more was due.
 
-    Nights lie between its slots and slots that are not measured neither begin nor end it.
+    Where no sensor on the site sees the sun, 21 % must have been due: a dark cloud at dawn is no outage. Nights lie
+    between its slots, and slots that are not measured neither begin nor end it.
     """
     return [_finding(sight, first, last, over) for first, last, over in stretches(sight)]
 
 
 def stretches(sight: Sight) -> Iterator[tuple[int, int, bool]]:
     """Yield (first slot, slot after the last, whether it is over)."""
-    bright = np.flatnonzero(sight.bright & (np.arange(sight.grid.size) < sight.grid.closed))
+    lit = sight.bright & (np.arange(sight.grid.size) < sight.grid.closed)
+    far = (sight.rungs & FROM_AFAR) != 0
+    with np.errstate(invalid="ignore"):
+        lit &= ~far | (sight.expected > BRIGHT_AFAR * sight.rating_kw * SLOT_HOURS)
+    bright = np.flatnonzero(lit)
     dead = np.nan_to_num(sight.generation, nan=np.inf) < DEAD * sight.rating_kw * SLOT_HOURS
     fewest = FEWEST * sight.per_reading
     run: list[int] = []
