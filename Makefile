@@ -9,7 +9,7 @@ SIDE_BY_SIDE := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1))) --dist 
 # The tests start hundreds of processes: each would compile the whole program anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test accuracy whys lock lint format torture tables seeds pictures bench bench-peers clean dashboards
+.PHONY: run test accuracy gate whys lock lint format torture tables seeds pictures bench bench-peers clean dashboards
 
 run: $(VENV)/.run
 	$(BIN)/parkwatt demo $(ARGS)
@@ -50,6 +50,9 @@ seeds: $(VENV)/.dev
 
 pictures: $(VENV)/.dev
 	$(BIN)/python -m tests.pictures $(ARGS)
+
+gate: $(VENV)/.dev
+	$(BIN)/python -m tests.gate $(ARGS)
 
 accuracy: $(VENV)/.dev
 	$(BIN)/python -m tests.accuracy

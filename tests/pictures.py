@@ -1,4 +1,7 @@
-"""Take the README's pictures: the demo park at noon, in Chromium. `make pictures`, or `ARGS="--all DIR"` for every view."""
+"""Take the README's pictures: the demo park at noon, in Chromium. `make pictures`, or `ARGS="--all DIR"` for every view.
+
+`ARGS=--measured` takes those of measured plants and of the splits instead: see tests/pictures_measured.py.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import itertools
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,7 +27,7 @@ from service.demo.plant import Plant, epoch_of
 from service.demo.site import park_yaml
 from service.http import make_app
 from service.live import Live
-from service.runner import catch_up, opened
+from service.runner import Runtime, catch_up, opened
 from service.serving import Server
 from tests.conftest import free_port, need
 from tests.png import shrink
@@ -45,8 +50,8 @@ CHOSEN = {
 }
 
 
-def picture(browser: Browser, url: str, file: Path, what: tuple[str, str, str, str, str]) -> None:
-    """Save one picture of one view."""
+def picture(browser: Browser, url: str, file: Path, what: tuple[str, str, str, str, str], part: str = "") -> None:
+    """Save one picture of one view, or of a part of it."""
     view, language, theme, size, more = what
     width, height = WIDTHS[size]
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme, locale=language)
@@ -55,7 +60,9 @@ def picture(browser: Browser, url: str, file: Path, what: tuple[str, str, str, s
     page.wait_for_selector("#page[aria-busy=false]")
     page.wait_for_timeout(1200)
     file.parent.mkdir(parents=True, exist_ok=True)
-    png = page.screenshot(full_page=size == "desk")  # a phone shows its first screen
+    png = (
+        page.locator(part).screenshot() if part else page.screenshot(full_page=size == "desk")
+    )  # a phone: what it shows first
     page.goto("about:blank")
     shrink(page, png, file)
     context.close()
@@ -73,11 +80,34 @@ def shoot(url: str, out: Path, everything: Path | None) -> None:
                 size,
                 "compare=month",
             )
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=need("chromium", "chromium"), args=ARGUMENTS)
+    with browsing() as browser:
         for file, what in wanted.items():
             picture(browser, url, file, what)
+
+
+@contextmanager
+def browsing() -> Iterator[Browser]:
+    """Give a Chromium."""
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=need("chromium", "chromium"), args=ARGUMENTS)
+        yield browser
         browser.close()
+
+
+@contextmanager
+def served(runtime: Runtime) -> Iterator[str]:
+    """Serve a computed park and give its address."""
+    port, live = free_port(), Live()
+    server = Server(uvicorn.Config(make_app(runtime, "", live), port=port, log_config=None), live)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def main() -> None:
@@ -85,7 +115,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
     parser.add_argument("--all", type=Path, metavar="DIR", help="also every view, language, theme and width")
+    parser.add_argument("--measured", action="store_true", help="measured plants and splits in place of the demo's")
     arguments = parser.parse_args()
+    if arguments.measured:
+        from tests.pictures_measured import take  # noqa: PLC0415 - it draws with what stands here
+
+        take(arguments.out)
+        return
     with tempfile.TemporaryDirectory() as name:
         folder, text = Path(name), park_yaml(NOON)
         (folder / "PARK.yaml").write_text(text, encoding="utf-8")
@@ -95,16 +131,8 @@ def main() -> None:
         with opened(park, ManualClock(NOON + timedelta(minutes=3)), text, "ingest", "serve") as runtime:
             import_files(park, runtime.store, runtime.state, [folder / "history.parquet"], runtime.clock, None)
             catch_up(runtime)
-            port = free_port()
-            live = Live()
-            server = Server(uvicorn.Config(make_app(runtime, "", live), port=port, log_config=None), live)
-            thread = threading.Thread(target=server.run)
-            thread.start()
-            while not server.started:
-                time.sleep(0.05)
-            shoot(f"http://127.0.0.1:{port}", arguments.out, arguments.all)
-            server.should_exit = True
-            thread.join()
+            with served(runtime) as url:
+                shoot(url, arguments.out, arguments.all)
 
 
 if __name__ == "__main__":

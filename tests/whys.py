@@ -1,4 +1,7 @@
-"""Ten days and two months of the demo park, each split and held against the twin's truth: `python -m tests.whys`."""
+"""Ten days and two months of the demo park, each split and held against the twin's truth: `make whys`.
+
+Prints them and writes docs/whys.md.
+"""
 
 from __future__ import annotations
 
@@ -10,28 +13,48 @@ from core.text import Language
 from core.why_words import part_name, sentence
 from tests.why_twin import DAYS, MONTHS, Held, held
 
+TARGET = Path(__file__).parents[1] / "docs" / "whys.md"
+HEAD = """# Why days of the demo park differ from their plan
+
+Made by `make whys`; the pictures by `make pictures ARGS=--measured`. Ten days and two months of a demo park in which much goes
+wrong: a string and an inverter lost, an outage, an order to curtail, a party, a closed day, silent meters. Each part is
+what the park says of itself, in kWh; negative made the balance worse. *Truth* is the twin of the park simulated with and
+without the cause, as the mean of putting it in first and last; *removed* is the same by removing it alone. A part is right where it
+is within 15 % of the truth or 2 % of the consumption (tests/service/test_why_truth.py). How it is done stands in the
+[guide](guide.md#why-a-balance-differs-from-its-plan).
+
+![16 October 2026](images/why-day-en.png)
+
+![October 2026](images/why-month-en.png)
+"""
+
 
 def table(park: Held, first: date, last: date) -> list[str]:
     """Return the waterfall of some days in numbers, each part beside its truth, and the sentences."""
     said, rows = park.rows(first, last)
-    days = f"{first} to {last}" if first != last else f"{first:%Y-%m-%d %A}"
-    lines = [f"{days:<40} {'kWh':>8} {'truth':>8} {'removed':>8}"]
-    lines.append(f"  {'plan':<38} {said.plan_kwh:>8,.0f}")
-    for part, truth, removed, _ in rows:
-        name = part_name(part, park.park, Language.EN)
-        lines.append(f"  {name:<38} {part.kwh:>+8,.0f} {truth:>+8,.0f} {removed:>+8,.0f}")
-    lines.append(f"  {'unexplained':<38} {said.unexplained_kwh:>+8,.0f}")
-    lines.append(f"  {'actual':<38} {said.actual_kwh:>8,.0f}")
-    far = sum(not r.right for r in rows)
-    lines.append(f"  parts: {len(rows)}, beyond 15 % of the truth and 2 % of consumption: {far}")
-    return [*lines, *(f"  {sentence(said, park.park, language)}" for language in Language)]
+    days = f"{first:%A} {first}" if first == last else f"{first:%B %Y}"
+    lines = [f"\n## {days}\n", *(f"{sentence(said, park.park, language)}\n" for language in reversed(Language))]
+    lines += ["| part | kWh | truth | removed | |", "|---|--:|--:|--:|---|", f"| plan | {said.plan_kwh:,.0f} | | | |"]
+    for row in rows:
+        name = part_name(row.part, park.park, Language.EN)
+        right = "" if row.right else "too far off"
+        lines.append(f"| {name} | {row.part.kwh:+,.0f} | {row.truth:+,.0f} | {row.removed:+,.0f} | {right} |")
+    return [
+        *lines,
+        f"| unexplained | {said.unexplained_kwh:+,.0f} | | | |",
+        f"| actual | {said.actual_kwh:,.0f} | | | |",
+    ]
 
 
 def main() -> None:
-    """Print every day and month."""
+    """Print every day and month, and write the page."""
+    lines = [HEAD.rstrip("\n")]
     with tempfile.TemporaryDirectory(prefix="parkwatt-why-") as folder, held(Path(folder)) as park:
         for first, last in [*((d, d) for d in DAYS), *MONTHS]:
-            print("\n".join(table(park, first, last)) + "\n")
+            lines += table(park, first, last)
+    text = "\n".join(lines).replace("-0 |", "0 |") + "\n"
+    print(text)
+    TARGET.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

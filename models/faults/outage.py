@@ -12,7 +12,7 @@ from core.timebase import SLOT_HOURS
 from models.faults.pictures import slots_around
 from models.faults.sight import Z90, Sight
 from models.faults.spans import runs
-from models.series import Bools
+from models.series import Bools, bit
 
 DEAD = 0.01  # of the rating
 NOTHING = 0.02  # of a cloudless day
@@ -21,12 +21,16 @@ FEWEST_DAYS = 2
 USUAL_SHARE, LEAST_SHARE = 0.6, 0.2  # of a cloudless sky: of most places over weeks, and of their dark ones
 NEVER = 0.6
 FEWEST = 2  # slots in a row, or readings where these are farther apart: half an hour
+# Of the rating: a cloud that a satellite's hour does not know takes twice the hourly error of 8 % (docs/accuracy.md).
+BRIGHT_AFAR = 0.05 + 2 * 0.08
+FROM_AFAR = bit(Reason.RUNG_SERVICE) | bit(Reason.RUNG_TEMPERATURE)
 
 
 def outages(sight: Sight) -> list[Finding]:
     """Return every time the array gave less than 1 % of its rating while 5 % of it or more was due.
 
-    Nights lie between its slots and slots that are not measured neither begin nor end it.
+    Where no sensor on the site sees the sun, 21 % must have been due: a dark cloud at dawn is no outage. Nights lie
+    between its slots, and slots that are not measured neither begin nor end it.
     """
     found = [_finding(sight, first, last, over) for first, last, over in stretches(sight)]
     # Where more was made around it than was due the expectation is wrong, and nothing was lost.
@@ -80,7 +84,11 @@ def _sure(sight: Sight, confidence: float) -> float:
 
 def stretches(sight: Sight) -> Iterator[tuple[int, int, bool]]:
     """Yield (first slot, slot after the last, whether it is over)."""
-    bright = np.flatnonzero(sight.bright & (np.arange(sight.grid.size) < sight.grid.closed))
+    lit = sight.bright & (np.arange(sight.grid.size) < sight.grid.closed)
+    far = (sight.rungs & FROM_AFAR) != 0
+    with np.errstate(invalid="ignore"):
+        lit &= ~far | (sight.expected > BRIGHT_AFAR * sight.rating_kw * SLOT_HOURS)
+    bright = np.flatnonzero(lit)
     dead = np.nan_to_num(sight.generation, nan=np.inf) < DEAD * sight.rating_kw * SLOT_HOURS
     fewest = FEWEST * sight.per_reading
     run: list[int] = []

@@ -1,67 +1,43 @@
-"""Faults of two measured 20 MW plants, one year hourly: the sick one is found in time, the healthy one is left alone.
+"""Faults of measured plants: the sick one is found in time, the healthy ones are left alone, what is put in is found.
 
-Readings go through store and models as a meter and a weather station would send them; nothing here was fitted after
-May 2018.
+Readings go through store and models as a meter and a weather station would send them. Of the two of 20 MW nothing was
+fitted after May 2018.
 """
 
 from __future__ import annotations
 
-import sys
+from contextlib import ExitStack
 from datetime import date, timedelta
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from core.findings import Fault, findings_of
-from core.frames import readings_frame
-from core.park_file import load_park
 from core.statements import Kind
-from core.timebase import day_bounds, day_of, month_bounds
-from models.compute import Compute
+from core.timebase import day_bounds, day_of
 from models.diagnosis import Diagnosis
-from models.faults.diagnose import diagnose
+from models.faults.losing import sun_days
 from models.series import grid_of
-from store.embedded import EmbeddedStore
-from store.state import SqliteState
+from tests import gate
+from tests.data.pvops import fit
 
-DATA = Path(__file__).parents[1] / "data" / "pvops"
-sys.path.insert(0, str(DATA))
-sys.path.insert(0, str(Path(__file__).parent))
-import fit  # noqa: E402 - the fit lives with its data
-from injecting import KINDS, inject, near  # noqa: E402
-
-EXPECTED = Path(__file__).parents[1] / "data" / "faults" / "r15_expected.csv.gz"
+EXPECTED = Path(__file__).parents[1] / "data" / "faults"
 FIRST, LAST = date(2018, 4, 1), date(2019, 3, 31)
 LOSING = {Fault.UNDERPERFORMANCE, Fault.STRING_LOSS, Fault.SOILING, Fault.SHADING, Fault.CURTAILMENT, Fault.SNOW}
 
 
-def readings(name: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """The plant's hours as a meter and a weather station would send them: at mid-hour, generation as export."""
-    sent = rows.assign(active_power_kw=-rows["generated_kw"]).drop(columns="generated_kw")
-    long = sent.rename_axis("time").reset_index().melt("time", var_name="quantity").dropna()
-    device = np.where(long["quantity"] == "active_power_kw", f"{name.lower()}-meter", f"{name.lower()}-weather")
-    return readings_frame(long.assign(device=device, channel="", received_at=long["time"], flags=0))
+@pytest.fixture(scope="module")
+def plants():
+    """The plants' parks, stores and states with everything computed."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(gate.computed(name)) for name in gate.CLEAN}
 
 
 @pytest.fixture(scope="module")
-def plants(tmp_path_factory):
-    """Both plants' parks, stores and states with everything computed."""
-    found = {}
-    for name in ("R10", "R15"):
-        folder = tmp_path_factory.mktemp(name)
-        park = load_park(DATA / f"{name}.yaml")
-        store, state = EmbeddedStore(folder / "park.duckdb", park.id), SqliteState(folder / "state.sqlite")
-        sent = readings(name, fit.hours(name))
-        store.append_readings(sent)
-        state.mark_dirty({(d, t) for d, t in zip(sent["device"], sent["time"].dt.date, strict=True)})
-        Compute(park, store, state).run(month_bounds(2019, 3, park.zone)[1] + timedelta(minutes=3))
-        found[name] = (park, store, state)
-    yield found
-    for _, store, state in found.values():
-        store.close()
-        state.close()
+def clean(plants):
+    """What is seen of the months in which they were well."""
+    return {name: gate.clean(name, plant) for name, plant in plants.items()}
 
 
 def judged(plants, name: str, last: date):
@@ -82,7 +58,7 @@ def test_the_size_of_its_loss_holds_what_the_files_own_expectation_says(plants):
     park, *_ = plants["R15"]
     (found,) = judged(plants, "R15", LAST)
     made = fit.hours("R15")["generated_kw"]
-    due = pd.read_csv(EXPECTED)["expected_kw"].to_numpy()
+    due = pd.read_csv(EXPECTED / "r15_expected.csv.gz")["expected_kw"].to_numpy()
     made, healthy = made.to_numpy(), made.index < found.start
     during = (fit.hours("R15").index >= found.start) & (fit.hours("R15").index < found.end)
     raw = float((due - made)[during].sum())
@@ -103,6 +79,27 @@ def test_the_healthy_plant_has_no_fault_of_its_modules(plants):
     assert judged(plants, "R10", LAST) == []
 
 
+def test_the_days_its_file_holds_to_be_bad_are_no_fault(plants):
+    """On six days of spring the file expects 17 to 33 % more of R10 than its irradiance does; the array was well.
+
+    Its one dead hour, at dawn of 21 February 2019, is one reading: fewer than an outage is told by.
+    """
+    park, store, state = plants["R10"]
+    hours, due = fit.hours("R10"), pd.read_csv(EXPECTED / "r10_expected.csv.gz")["expected_kw"].to_numpy()
+    local = hours.index.tz_convert(park.zone).date
+    days = pd.DataFrame({"made": hours["generated_kw"].to_numpy(), "due": due}, index=local).groupby(level=0).sum()
+    share = days["made"] / days["due"]
+    bad = list(share[share < 0.8 * share.median()].index)
+    assert [f"{day:%m-%d}" for day in bad] == ["04-10", "04-24", "04-25", "05-08", "05-28", "05-29"]
+    hour = (hours["poa_wm2"] > 100) & (hours["generated_kw"] < 0.01 * 20_000)
+    assert [str(t) for t in hours.index[hour]] == ["2019-02-21 15:30:00+00:00"]
+    (sight,) = Diagnosis(park, store, state).sights(grid_of(FIRST, LAST, park.zone, day_bounds(LAST, park.zone)[1]))
+    ours = {d.day: d.index for d in sun_days(sight) if d is not None}
+    print("\n" + ", ".join(f"{day} file {share[day]:.2f}, here {ours[day]:.2f}" for day in bad))
+    assert all(ours[day] > 0.92 for day in bad)
+    assert gate.own(sight) == []
+
+
 def test_what_is_said_is_put_on_record_once_and_taken_back_where_it_no_longer_holds(plants):
     park, store, state = plants["R15"]
     diagnosis = Diagnosis(park, store, state)
@@ -119,42 +116,27 @@ def test_what_is_said_is_put_on_record_once_and_taken_back_where_it_no_longer_ho
     assert as_then == first
 
 
-ANNOTATED = {Fault.CLIPPING, Fault.SENSOR}
+def test_nothing_is_found_where_nothing_was_put_in(clean):
+    told = {name: [(f.code, f.start) for f in gate.own(sight)] for name, sight in clean.items()}
+    assert told == {"R10": [], "R15": [], "SERF East": []}
 
 
-def test_what_is_put_into_clean_measured_series_is_found_and_nothing_else(plants):
-    """Precision and recall over eight kinds of anomalies, on months in which both plants were well."""
-    clean = []
-    for name, count in (("R10", 210), ("R15", 180)):
-        park, store, state = plants[name]
-        last = FIRST + timedelta(days=count - 1)
-        (sight,) = Diagnosis(park, store, state).sights(grid_of(FIRST, last, park.zone, day_bounds(last, park.zone)[1]))
-        assert [f for f in own(sight) if f.entity == sight.entity] == []
-        clean.append(sight)
-    counts: dict[str, list[int]] = {kind: [0, 0, 0] for kind in KINDS}
-    sizes, within = [], []
-    for kind, tally in counts.items():
-        for sight in clean:
-            for seed in range(2):
-                made = inject(sight, kind, seed)
-                found = [f for f in own(made.sight) if f.entity == sight.entity]
-                hits = [f for f in found if f.code in made.codes and near(day_of(f.start, sight.zone), made)]
-                tally[0] += bool(hits)
-                tally[1] += not hits
-                tally[2] += len(found) - len(hits)
-                if hits and made.lost_kwh:
-                    sizes.append(sum(f.lost_kwh for f in hits) / made.lost_kwh)
-                    within.append(sum(f.low_kwh for f in hits) <= made.lost_kwh <= sum(f.high_kwh for f in hits))
-    print("\n" + pd.DataFrame(counts, index=["found", "missed", "false"]).T.to_string())
-    found_, missed, false = (sum(t[n] for t in counts.values()) for n in range(3))
-    print(f"precision {found_ / (found_ + false):.2f}, recall {found_ / (found_ + missed):.2f}")
-    print(f"size over truth: median {np.median(sizes):.2f}, {min(sizes):.2f} to {max(sizes):.2f}; ", end="")
-    print(f"90 % interval holds {np.mean(within):.0%} of {len(within)}")
-    assert found_ / (found_ + false) >= 0.9
-    assert found_ / (found_ + missed) >= 0.9
-    assert np.mean(within) >= 0.8
+def held_to_the_gate(tallies):
+    """Precision and recall over all plants and kinds, printed for each."""
+    print("\n" + "\n".join(f"{kind:12} {name:10} {gate.said(t)}" for (name, kind), t in tallies.items()))
+    whole = gate.pooled(tallies.values())
+    print(f"precision {gate.precision(whole):.3f}, recall {gate.recall(whole):.3f}; {gate.said(whole)}")
+    print("\n".join(whole.faults))
+    assert gate.precision(whole) >= 0.9
+    assert gate.recall(whole) >= 0.9
+    assert sum(whole.held) >= 0.8 * len(whole.held)
 
 
-def own(sight):
-    """What is found, without what is only noted of healthy plants too."""
-    return [f for f in diagnose([sight]) if f.code not in ANNOTATED]
+def test_what_is_put_into_clean_measured_series_is_found_and_nothing_else(clean):
+    """Eight kinds of anomalies, on months in which the plants were well."""
+    held_to_the_gate(gate.tried(clean, range(2)))
+
+
+@pytest.mark.slow
+def test_the_same_of_more_places_and_strengths(clean):
+    held_to_the_gate(gate.tried(clean, range(2, 10)))

@@ -1,4 +1,8 @@
-"""Anomalies put into clean measured series, each with what has to be found of it."""
+"""Anomalies put into clean measured series, each with what has to be found of it.
+
+Under irradiance that nobody measured on the site, strings and dirt are drawn twice as strong: a fall of less than a fifth
+is not promised there (`FROM_AFAR` in models/faults/losing.py).
+"""
 
 # ruff: noqa: ARG001 - one signature for every kind
 
@@ -46,6 +50,11 @@ def cut(sight: Sight, first: date, days: int) -> Sight:
     return replace(sight, grid=grid, sky=sky, weather=weather, **{n: getattr(sight, n)[a:b] for n in columns})
 
 
+def from_afar(sight: Sight) -> bool:
+    """Say whether no sensor on the site sees the sun."""
+    return not {"rung_poa", "rung_ghi"} & set(sight.rung_of(sight.measured).split())
+
+
 Change = Callable[[Sight, np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
 
@@ -55,7 +64,8 @@ def _outage(sight, inside, made, draw):
 
 
 def _string(sight, inside, made, draw):
-    return np.where(inside, made * (1 - draw.uniform(0.12, 0.4)), made)
+    low, high = (0.24, 0.6) if from_afar(sight) else (0.12, 0.4)
+    return np.where(inside, made * (1 - draw.uniform(low, high)), made)
 
 
 def _shade(sight, inside, made, draw):
@@ -72,7 +82,8 @@ def _shade(sight, inside, made, draw):
 def _soil(sight, inside, made, draw):
     """Dirt that grows to the end of its stretch and is washed off then."""
     day = sight.days - int(sight.days[np.argmax(inside)])
-    return np.where(inside, made * (1 - draw.uniform(0.003, 0.005) * day), made)
+    slope = draw.uniform(0.003, 0.005) * (2 if from_afar(sight) else 1)
+    return np.where(inside, made * (1 - slope * day), made)
 
 
 def _curtail(sight, inside, made, draw):
@@ -128,5 +139,9 @@ LOSING = frozenset({Fault.OUTAGE, Fault.STRING_LOSS, Fault.SHADING, Fault.SOILIN
 
 
 def near(found: date, injected: Injected) -> bool:
-    """Say whether a finding began within the anomaly, give or take a few days."""
-    return injected.first - timedelta(days=5) <= found <= injected.first + timedelta(days=injected.days)
+    """Say whether a finding began within the anomaly, give or take a few days.
+
+    Dirt begins with nothing: of its first days nobody can tell when they were, its fall of 3 % takes ten days.
+    """
+    early = timedelta(days=10 if Fault.SOILING in injected.codes else 5)
+    return injected.first - early <= found <= injected.first + timedelta(days=injected.days)
