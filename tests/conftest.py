@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from playwright.sync_api import expect
 
 from core.park import Park
 from core.park_file import load_park
@@ -54,7 +55,11 @@ def free_port() -> int:
     pytest.fail("no port is free")
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 20.0, what: str = "condition") -> None:
+PATIENCE_S = 90.0  # nothing here is about speed, and a machine may be busy with other things
+expect.set_options(timeout=PATIENCE_S * 1000)
+
+
+def wait_for(condition: Callable[[], object], seconds: float = PATIENCE_S, what: str = "condition") -> None:
     """Return as soon as `condition` holds; fail the test when it never does."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -170,7 +170,7 @@ def test_past_the_high_water_mark_it_disconnects_and_comes_back(
     running = run(at(small_park, mosquitto.port), handoff).connected()
     running.store.failures = [Retryable("slow", 0.4)] * 3
     publish(publisher, 3000, pad=200)
-    wait_for(lambda: len(running.store.rows) == 3000, 30, "all 3,000")
+    wait_for(lambda: len(running.store.rows) == 3000, what="all 3,000")
     assert "disconnected until" in caplog.text
     assert "caught up; connecting again" in caplog.text
     wait_for(lambda: running.collector.status().connected)

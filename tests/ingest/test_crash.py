@@ -104,7 +104,7 @@ class Rig:
             finally:
                 state.close()
 
-        wait_for(arrived, 30, "the collector")
+        wait_for(arrived, what="the collector")
         # The mark comes before the rows.
         time.sleep(0.3)
 

@@ -306,12 +306,12 @@ def test_a_line_that_falls_silent_is_found_and_replaced(
     wait_for(lambda: len(running.store.rows) == 50, what="the first readings")
     proxy.stalled.set()
     publish(publisher, 50, first=50)
-    wait_for(lambda: not running.collector.status().connected, 60, "the silence to be found")
+    wait_for(lambda: not running.collector.status().connected, what="the silence to be found")
     assert "Keep alive timeout" in running.collector.status().error
     # The client gives a line up after two of its own keepalives: that is within one and a half of ours.
     assert 2 * given[0] <= 1.5 * keepalive_s
     proxy.stalled.clear()
-    wait_for(lambda: len(running.store.rows) == 100, 30, "what the broker kept")
+    wait_for(lambda: len(running.store.rows) == 100, what="what the broker kept")
     assert running.collector.status().error is None
 
 
@@ -428,7 +428,7 @@ def test_every_pause_for_a_slow_store_is_counted_and_said(
     publish(publisher, 500)
     wait_for(lambda: running.collector.status().pauses >= 1, what="the pause")
     wait_for(lambda: running.collector._session.error or len(running.store.rows) == 500, what="words for it")
-    wait_for(lambda: len(running.store.rows) == 500, 40, "all readings")
+    wait_for(lambda: len(running.store.rows) == 500, what="all readings")
     wait_for(lambda: running.collector.status().error is None, what="the end of it")
 
 

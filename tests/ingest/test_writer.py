@@ -219,7 +219,7 @@ def test_a_silent_queue_is_written_without_waiting_for_its_time(small_park: Park
     for second in range(20):
         slow.put(reading(second))
     slow.writer.start()
-    wait_for(lambda: len(slow.acked) == 20, 10, "20 acknowledgements")
+    wait_for(lambda: len(slow.acked) == 20, what="20 acknowledgements")
     slow.writer._limits = BatchLimits(age_s=0.01)
     slow.writer._abandoned.set()
 

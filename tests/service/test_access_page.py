@@ -15,7 +15,6 @@ from service.runner import Runtime
 
 pytestmark = pytest.mark.browser
 CHROMIUM = "/usr/bin/chromium"
-expect.set_options(timeout=30_000)  # verifying a password takes a while on a busy machine
 PASSWORD = "correct horse battery"  # noqa: S105
 NEW = "battery staple 马 walks"
 

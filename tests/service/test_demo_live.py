@@ -190,7 +190,7 @@ def test_runs_as_its_own_process_and_ends_on_sigterm(mosquitto: Mosquitto, tmp_p
     load_park(file)
     command = [sys.executable, "-m", "service.demo.simulate", str(file), "--ledger", str(ledger), "--interval", "5"]
     process = subprocess.Popen([*command, "--seed", "1"])
-    wait_for(lambda: last_acknowledged(ledger), seconds=40, what="a first acknowledged telegram")
+    wait_for(lambda: last_acknowledged(ledger), what="a first acknowledged telegram")
     process.terminate()
     assert process.wait(20) == 0
 

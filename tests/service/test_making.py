@@ -45,7 +45,7 @@ def made(client: TestClient, month: str = "2026-10") -> dict:
     asked = client.post(f"/api/v1/reports/{month}", headers=BEARER)
     assert asked.status_code == 202
     job = asked.json()["id"]
-    wait_for(lambda: client.get(f"/api/v1/report-jobs/{job}").json()["where"] in OVER, 60, "the report")
+    wait_for(lambda: client.get(f"/api/v1/report-jobs/{job}").json()["where"] in OVER, what="the report")
     return client.get(f"/api/v1/report-jobs/{job}").json()
 
 

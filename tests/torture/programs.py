@@ -83,7 +83,7 @@ class Influx:
         with (self._folder / "influxd.log").open("ab") as log:
             command = [self._program, "-config", str(self._folder / "influxdb.conf")]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        wait_for(self._answers, 60, "influxd")
+        wait_for(self._answers, what="influxd")
 
     def kill(self) -> None:
         """kill -9."""

@@ -262,7 +262,7 @@ class Traffic:
             self._collect()
             return not self._pending
 
-        wait_for(confirmed, 60, "the broker to acknowledge")
+        wait_for(confirmed, what="the broker to acknowledge")
 
 
 @dataclass
