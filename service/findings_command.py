@@ -42,7 +42,7 @@ def lines(answer: Mapping[str, Any]) -> list[str]:  # Any: JSON
         return [answer["none_text"]]
     told = []
     for one in answer["findings"]:
-        figures = [one["kind"], one["money_text"], one["confidence_words"], one["rung_text"]]
+        figures = [one["money_text"], one["confidence_words"], one["rung_text"]]
         told += [one["title"], f"    {' · '.join(f for f in figures if f)}", f"    {one['advice']}"]
     return [*told, answer["unsearched"]] if answer["unsearched"] else told
 

@@ -60,3 +60,37 @@ def test_the_page_tells_it(visit, site, told, language, width):
     expect(rows.last).to_contain_text("1.034")
     expect(page.locator("#panel-standing")).not_to_contain_text("rung_")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("spread", "shaded"), [(0.1, 1), (0.0, 0)])
+def test_a_band_is_shaded_and_where_there_is_none_nothing_is_drawn(visit, site, views, spread, shaded):
+    told = site.view
+
+    def with_band(dashboard: str, asked: dict[str, str]) -> dict:
+        answer = told(dashboard, asked)
+        (power,) = [p for p in answer["panels"] if p["id"] == "pv-power"]
+        power["series"] = [s for s in power["series"] if "_p" not in s["quantity"]]
+        (expected,) = [s for s in power["series"] if s["quantity"] == "expected_kwh"]
+        for name, share in (("expected_p10_kwh", 1 - spread), ("expected_p90_kwh", 1 + spread)):
+            values = [None if v is None else v * share for v in expected["values"]]
+            power["series"].append({**expected, "quantity": name, "values": values})
+        return answer
+
+    del views
+    site.view = with_band
+    panel = visit("en", 1440, "light", address="view=pv").locator("#panel-pv-power")
+    expect(panel.locator(".plot svg")).to_be_visible()
+    assert panel.locator(".plot path.band").count() == shaded
+    assert panel.locator(".legend").first.inner_text().count("P10 – P90") == shaded
+    assert panel.locator(".plot path.line.dashed").count() <= 2  # of one series: measured, and estimated
+
+
+@pytest.mark.browser
+@pytest.mark.usefixtures("views")
+def test_days_that_nobody_searched_are_not_called_free_of_faults(visit, site):
+    words = "nobody has looked for faults yet"
+    site.found = lambda _language: {"findings": [], "searched": False, "unsearched": words, "none_text": words}
+    panel = visit("en", 390, "dark", address="view=pv").locator("#panel-findings")
+    expect(panel).to_contain_text("Nobody has looked for faults yet")
+    expect(panel.locator(".shape.green")).to_have_count(0)
