@@ -20,10 +20,7 @@ WORST_CARPETS = 4
 MONTH_DAYS = 62  # from here on what is declared per month is shown per month
 CARPET_DAYS = 366
 # What a single array or building has of its own, where a filter asks for one.
-OF_ARRAY = (
-    "generation_kwh", "expected_kwh", "expected_p10_kwh", "expected_p90_kwh", "energy_performance_index",
-    "performance_ratio", "irradiation_kwh_m2",
-)  # fmt: skip
+OF_ARRAY = ("generation_kwh", "expected_kwh", "energy_performance_index", "performance_ratio", "irradiation_kwh_m2")
 OF_BUILDING = ("load_kwh",)
 PERIOD_WORDS = {
     Grain.SLOT: Text(zh="每 15 分钟", en="per 15 minutes"),
