@@ -28,6 +28,8 @@ from models.series import SlotSeries, grid_of, to_us
 from models.sky import sky_over
 
 GRACE = timedelta(minutes=20)  # after midnight, for the last readings of the day
+ASK_AGAIN = timedelta(minutes=15)  # a service that did not answer and did not say when it would
+PATIENCE = timedelta(hours=1)  # after midnight; then the day is foretold without it
 FORECAST_HOURS = 7 * 24
 MISS, PLAN = "outlook_miss_probability", "outlook_plan_kwh"
 NET = ("outlook_net_p10_kwh", "outlook_net_p50_kwh", "outlook_net_p90_kwh")
@@ -42,18 +44,28 @@ class Outlooks:
         self._clear = Clear(park)
         self._done: date | None = None
         self._asked: tuple[date, pd.DataFrame | None] | None = None  # the service's answer of a day
+        self._again: datetime | None = None  # when to ask a service again that did not answer
 
     def ask(self, now: datetime) -> None:
         """Ask the weather service, where there is one and today is not said yet. It may take its time: hold no lock."""
         today = day_of(now - GRACE, self._park.zone)
-        if self._weather is None or self._done == today:
+        if self._weather is None or self._done == today or (self._heard(today) and not self._due(now)):
             return
+        self._again = None
         try:
             answer = self._weather.forecast(self._park.latitude, self._park.longitude, now, FORECAST_HOURS)
             self._asked = (today, believable(self._weather.name, answer))
         except (Retryable, Rejected, ConfigError) as error:
-            log.warning("no forecast, so today's outlook is drawn from the park's own days: %s", error)
+            log.warning("no forecast: %s", error)
             self._asked = (today, None)
+            if isinstance(error, Retryable):
+                self._again = now + max(timedelta(seconds=error.retry_after_s or 0), ASK_AGAIN)
+
+    def _heard(self, today: date) -> bool:
+        return self._asked is not None and self._asked[0] == today
+
+    def _due(self, now: datetime) -> bool:
+        return self._again is not None and now >= self._again
 
     def run(self, now: datetime) -> list[Statement]:
         """Say what has not been said today; return what is new.
@@ -62,7 +74,7 @@ class Outlooks:
         that its course can be seen; such statements say that they are late.
         """
         today = day_of(now - GRACE, self._park.zone)
-        if self._done == today or day_of(now, self._park.zone) != today:
+        if self._done == today or day_of(now, self._park.zone) != today or self._waiting(today, now):
             return []
         said = self._said(today)
         first = today.replace(day=1)
@@ -78,7 +90,7 @@ class Outlooks:
         new = [self._statement(MONTH, d, now, self._known(earlier, baselines, d), None, d) for d in told]
         if today not in said:
             known = self._known(earlier, baselines, today)
-            foretold = self._foretold(known, now, today)
+            foretold = self._foretold(known, today)
             periods = ((DAY, today), (DAY, today + timedelta(days=1)), (MONTH, today), (YEAR, today))
             new += [self._statement(subject, first, now, known, foretold, today) for subject, first in periods]
         self._state.add_statements(new)
@@ -86,6 +98,14 @@ class Outlooks:
         if any("refused" not in s.body for s in new if s.body["as_of_day"] == today.isoformat()):
             self._done = today
         return [s for s in new if "refused" not in s.body]
+
+    def _waiting(self, today: date, now: datetime) -> bool:
+        """Say whether the service may still answer in time: what is said of a day is not said anew."""
+        if self._weather is None:
+            return False
+        if not self._heard(today):
+            self.ask(now)
+        return self._again is not None and now < day_bounds(today, self._park.zone)[0] + PATIENCE
 
     def _said(self, today: date) -> set[date]:
         """Return the days of this month on which its outlook was said, by the day whose beginning it was known at."""
@@ -117,13 +137,11 @@ class Outlooks:
                 return said.body["net_balance_kwh"]
         return None
 
-    def _foretold(self, known: plan.Known, now: datetime, today: date) -> Foretold | None:
+    def _foretold(self, known: plan.Known, today: date) -> Foretold | None:
         """Return what the weather service foretells; what it does not answer is drawn from climatology."""
         if self._weather is None:
             return None
-        if self._asked is None or self._asked[0] != today:
-            self.ask(now)
-        answer = self._asked[1] if self._asked else None
+        answer = self._asked[1] if self._asked is not None and self._asked[0] == today else None
         if answer is None:
             return None
         return foretold_of(self._park, known, self._weather.name, answer, today, self._errors(known))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.errors import Rejected, Retryable
 from core.quantities import Period, Scope
 from core.statements import Kind
 from core.timebase import day_bounds, day_of, month_bounds
@@ -229,3 +230,47 @@ def test_a_forecast_that_cannot_be_is_not_heard(office, wrong, caplog) -> None:
     said = Outlooks(office.park, office.store, office.state, service).run(office.at(TODAY, 1))
     assert {s.body["basis"] for s in said} == {"climatology"}
     assert f"test-weather answers {next(iter(wrong))}" in caplog.text
+
+
+class Silent(Service):
+    """A weather service that answers only from some question on."""
+
+    def __init__(self, office, answered: int, error: Exception) -> None:
+        super().__init__(office, 1.0)
+        self.asked, self.answered, self.error = 0, answered, error
+
+    def forecast(self, *_question):
+        self.asked += 1
+        if self.asked <= self.answered:
+            raise self.error
+        return self.answer
+
+
+def test_a_service_that_answers_late_is_waited_for(office) -> None:
+    service = Silent(office, 1, Retryable("502"))
+    outlooks = Outlooks(office.park, office.store, office.state, service)
+    assert outlooks.run(office.at(TODAY, 0.4)) == []
+    outlooks.ask(office.at(TODAY, 0.5))
+    assert service.asked == 1
+    outlooks.ask(office.at(TODAY, 0.7))
+    said = outlooks.run(office.at(TODAY, 0.7))
+    assert service.asked == 2
+    assert "forecast:test-weather" in {s.body["basis"] for s in said}
+
+
+def test_a_service_that_wants_a_pause_gets_it_and_a_silent_one_is_not_waited_for_all_day(office) -> None:
+    service = Silent(office, 99, Retryable("429", 3600.0))
+    outlooks = Outlooks(office.park, office.store, office.state, service)
+    for hours in (0.4, 0.5, 0.7, 0.9):
+        outlooks.ask(office.at(TODAY, hours))
+    assert (service.asked, outlooks.run(office.at(TODAY, 0.95))) == (1, [])
+    assert {s.body["basis"] for s in outlooks.run(office.at(TODAY, 1))} == {"climatology"}
+
+
+def test_a_refused_question_is_asked_once_a_day(office) -> None:
+    service = Silent(office, 99, Rejected("no such place"))
+    outlooks = Outlooks(office.park, office.store, office.state, service)
+    for hours in (0.5, 1.0, 5.0):
+        outlooks.ask(office.at(TODAY, hours))
+    assert service.asked == 1
+    assert {s.body["basis"] for s in outlooks.run(office.at(TODAY, 5.1))} == {"climatology"}
