@@ -41,3 +41,10 @@ class Statement:
     version: str
     body: Mapping[str, Json] = field(default_factory=dict)
     subject: str = ""
+
+
+def number(value: Json) -> float:
+    """Return a number from a body; raise TypeError where something else stands there."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"a body holds {value!r} where a number belongs")
+    return float(value)

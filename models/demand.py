@@ -21,7 +21,7 @@ from datetime import date
 import numpy as np
 
 from core.holidays import DAY_CLASSES, HOLIDAY, MAKEUP, WEEKDAYS, WORKDAYS
-from core.statements import Json
+from core.statements import Json, number
 from models.series import Bools, Floats, Ints
 from models.sky import night_hours
 
@@ -96,6 +96,9 @@ def baseline(daily: Daily) -> dict[str, Json]:
     if refusal:
         return {"refused": refusal, **_span(daily)}
     daily = daily.where(np.isfinite(daily.temp_air_c))
+    refusal = insufficient(daily)
+    if refusal:  # the thermometer may have slept on every Sunday
+        return {"refused": refusal, **_span(daily)}
     changed = change_of_use(daily)
     if changed is None:
         return _model(daily)
@@ -129,18 +132,18 @@ def predict(
     """Return kWh per day by a baseline's body. What is unknown, temperature or day, counts as the mean learned from."""
     groups = _mapping(body["day_classes"])
     levels = _mapping(body["levels"])
-    base = np.array([_number(levels[str(groups[c])]) for c in day_class])
+    base = np.array([number(levels[str(groups[c])]) for c in day_class])
     air = np.asarray(temp_air_c, dtype=float)
-    air = np.where(np.isfinite(air), air, _number(body["temp_mean_c"]))
+    air = np.where(np.isfinite(air), air, number(body["temp_mean_c"]))
     rise = np.zeros(len(air))
     if body["heating_c"] is not None:
-        rise += _number(body["heating"]) * np.maximum(_number(body["heating_c"]) - air, 0.0)
+        rise += number(body["heating"]) * np.maximum(number(body["heating_c"]) - air, 0.0)
     if body["cooling_c"] is not None:
-        rise += _number(body["cooling"]) * np.maximum(air - _number(body["cooling_c"]), 0.0)
+        rise += number(body["cooling"]) * np.maximum(air - number(body["cooling_c"]), 0.0)
     if "night" in body and len(days):
         night = _mapping(body["night"])
-        longer = _night(_number(night["latitude"]), days) - _number(night["mean_h"])
-        base = base + _number(night["kwh_per_h"]) * longer
+        longer = _night(number(night["latitude"]), days) - number(night["mean_h"])
+        base = base + number(night["kwh_per_h"]) * longer
     used: Floats = base * (1.0 + rise) if body["form"] == "share" else base + rise
     return np.maximum(used, 0.0)
 
@@ -187,7 +190,7 @@ def _model(daily: Daily) -> dict[str, Json]:
     else:
         usual = np.ones(len(left), dtype=bool)
         kept = daily
-    if float(_number(body["cv_rmse"])) > MAX_CV_RMSE:
+    if float(number(body["cv_rmse"])) > MAX_CV_RMSE:
         return {"refused": "poor_fit", "cv_rmse": body["cv_rmse"], "nmbe": body["nmbe"], **_span(kept)}
     return body | {"left_out": [d.isoformat() for d, u in zip(daily.days, usual, strict=True) if not u]}
 
@@ -422,12 +425,6 @@ def _bic(fit: _Fit, size: int, others: int) -> float:
 
 def _bic_of(squares: float, size: int, parameters: int) -> float:
     return size * math.log(max(squares, 1e-9) / size) + parameters * math.log(size)
-
-
-def _number(value: Json) -> float:
-    if not isinstance(value, int | float):
-        raise TypeError("a baseline's body holds numbers here")
-    return float(value)
 
 
 def _mapping(value: Json) -> dict[str, Json]:

@@ -15,7 +15,7 @@ import pandas as pd
 from core.frames import instant
 from core.park import Park
 from core.quantities import Period, Scope
-from core.statements import Json, Kind, Statement
+from core.statements import Json, Kind, Statement, number
 from core.store import State, Store
 from core.timebase import day_bounds, day_of, month_bounds
 from models import plan, rows
@@ -84,7 +84,7 @@ class Foretelling:
         self._state.add_statements([*baselines.new, *(self._plan(d, b, now) for d, b in bodies.items())])
         self._state.add_statements([self._month_plan(m, b, now) for m, b in months.items()])
         self._settled.update(bodies)
-        return self._write_series({d: _number(b["net_balance_kwh"]) for d, b in bodies.items()})
+        return self._write_series({d: number(b["net_balance_kwh"]) for d, b in bodies.items()})
 
     def _without_need(self, wanted: Iterable[date], today: date) -> set[date]:
         """Return the days that have a plan, or had no basis for one when it was last looked for."""
@@ -105,7 +105,7 @@ class Foretelling:
         has_series = {day_of(instant(t), zone) for t in stored["start"]}
         # A crash between statement and series leaves the statement: its number is what counts.
         self._write_series(
-            {d: _number(s.body["net_balance_kwh"]) for d, s in said.items() if d in set(left) - has_series}
+            {d: number(s.body["net_balance_kwh"]) for d, s in said.items() if d in set(left) - has_series}
         )
         self._settled.update(d for d in left if d in said or d in has_series)
         return idle | (self._settled & set(left))
@@ -157,9 +157,3 @@ def trimmed(past: Past) -> Past:
         for key, s in past.table.items()
     }
     return Past(past.days[at:], cut, len(past.days) - at)
-
-
-def _number(value: Json) -> float:
-    if not isinstance(value, int | float):
-        raise TypeError("a plan's body holds numbers here")
-    return float(value)

@@ -15,7 +15,7 @@ import numpy as np
 from core.holidays import alike
 from core.park import Park
 from core.quantities import Scope
-from core.statements import Json
+from core.statements import Json, number
 from models import demand, past
 from models.past import Clear, Clearness, Past
 from models.series import Bools, Floats
@@ -96,8 +96,8 @@ def month_body(k: Known, days: Sequence[date]) -> dict[str, Json] | None:
     first = made[0]
     sums: dict[str, Json] = {name: _keyed_sum(made, name) for name in ("arrays", "irradiation", "loads")}
     totals = ("residual_kwh", "storage_kwh", "net_balance_kwh")
-    sums |= {name: round(sum(_number(b[name]) for b in made), 3) for name in totals}
-    air = float(np.mean([_number(b["temp_air_c"]) for b in made]))
+    sums |= {name: round(sum(number(b[name]) for b in made), 3) for name in totals}
+    air = float(np.mean([number(b["temp_air_c"]) for b in made]))
     classes = [str(b["day_class"]) for b in made]
     return sums | {
         "temp_air_c": round(air, 2),
@@ -115,7 +115,7 @@ def _keyed_sum(bodies: Sequence[Mapping[str, Json]], name: str) -> dict[str, Jso
         each = body[name]
         if isinstance(each, dict):
             for key, value in each.items():
-                found[key] = found.get(key, 0.0) + _number(value)
+                found[key] = found.get(key, 0.0) + number(value)
     return {key: round(value, 3) for key, value in found.items()}
 
 
@@ -295,9 +295,3 @@ def _usual_pv(k: Known, array: str, usual: Bools) -> tuple[float, float]:
     uncalibrated = float((own / past.scale(k.past, array)[days]).sum())
     scale = given * float(own.sum()) / uncalibrated if lit.all() and uncalibrated > 0 else float("nan")
     return made, scale
-
-
-def _number(value: Json) -> float:
-    if not isinstance(value, int | float):
-        raise TypeError("a plan's body holds numbers here")
-    return float(value)

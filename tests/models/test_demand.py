@@ -115,6 +115,14 @@ def test_what_cannot_be_learned_is_refused_with_its_reason(kind):
     json.dumps(body, allow_nan=False)
 
 
+def test_a_thermometer_that_sleeps_on_sundays_leaves_nothing_to_learn_of_them():
+    days = days_from(date(2025, 3, 1), 90)
+    classes = Calendar().day_classes(days)
+    temp = np.where(np.array(classes) == "sun", np.nan, air(days))
+    body = baseline(Daily(days, office(days, air(days)).kwh, temp, classes))
+    assert body["refused"] == "too_few_workdays"
+
+
 def test_no_days_at_all():
     none = Daily([], np.zeros(0), np.zeros(0), [])
     assert baseline(none) == {"refused": "too_few_days", "days": 0, "first_day": None, "last_day": None}

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from models import outlook, past
+from models import outlook, past, plan
 from models.outlook import Foretold
 from models.outlooks import days_of
 from models.past import Past
@@ -193,3 +193,16 @@ def test_a_day_of_which_nothing_is_stored_keeps_the_calibration_before_it(here: 
     known = np.array([np.nan, 1.0, 1.1, np.nan, np.nan])
     table = {("array", "plant", "calibration_factor"): foretelling.as_series(known)}
     assert past.scale(Past(here.past.days[:5], table, 5), "plant").tolist() == [1.0, 1.0, 1.1, 1.1, 1.1]
+
+
+def test_a_summer_no_earlier_year_knew_is_not_as_cold_as_the_winter_before_it(here: World) -> None:
+    days = tuple(date(2025, 1, 1) + timedelta(days=n) for n in range(385))
+    cold = np.where(
+        [d.month <= 3 or d.year == 2026 for d in days], 2.0, np.nan
+    )  # the thermometer was away from April on
+    table = {("point", "weather", "temp_air_c"): foretelling.as_series(cold)}
+    known = foretelling.as_world(here.park, days, table).known(date(2026, 1, 21))
+    (january, july), basis = plan.normal_air(known, [date(2026, 1, 21), date(2026, 7, 21)])
+    assert (basis, january) == ("own_years", 2.0)
+    assert july == pytest.approx(2.0 + plan.typical_days(here.park, [date(2026, 7, 21)])[0] - plan.typical_days(here.park, [date(2026, 1, 14)])[0], abs=0.5)  # fmt: skip
+    assert july > 18.0
