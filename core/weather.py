@@ -38,9 +38,14 @@ def believable(service: str, weather: pd.DataFrame) -> pd.DataFrame:
     One such value says that the others are not to be believed either: another unit, another place, another clock. A
     trace of light below zero is a weather model's rounding, and none.
     """
+    if not isinstance(weather, pd.DataFrame):
+        raise Rejected(f"{service} answers with no table")
     if missing := [name for name in WEATHER_COLUMNS if name not in weather]:
         raise Rejected(f"{service} answers without {', '.join(missing)}")
-    starts = pd.DatetimeIndex(weather["start"])
+    try:
+        starts, numbers = pd.DatetimeIndex(weather["start"]), weather[list(POSSIBLE)].astype(float)
+    except (TypeError, ValueError) as error:
+        raise Rejected(f"{service} answers with what is no time or no number: {error}") from None
     if starts.tz is None:
         raise Rejected(f"{service} answers with times that name no zone")
     steps = np.diff(starts.as_unit("us").asi8)
@@ -48,14 +53,14 @@ def believable(service: str, weather: pd.DataFrame) -> pd.DataFrame:
         at = starts[int(np.argmax(steps <= 0)) + 1]
         raise Rejected(f"{service} answers with hours that are double or out of order: {_written(at)}")
     for name, (low, high) in POSSIBLE.items():
-        values = weather[name].to_numpy(dtype=float)
+        values = numbers[name].to_numpy()
         beyond = (values < low) | (values > high)
         if beyond.any():
             at, value = starts[int(np.argmax(beyond))], values[beyond][0]
             raise Rejected(
                 f"{service} answers {name} {value:g} for {_written(at)}, which lies outside {low:g} to {high:g}"
             )
-    return weather.assign(ghi_wm2=weather["ghi_wm2"].clip(lower=0.0))
+    return weather.assign(**numbers).assign(ghi_wm2=numbers["ghi_wm2"].clip(lower=0.0))
 
 
 def _written(at: pd.Timestamp) -> str:
