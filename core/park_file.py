@@ -79,7 +79,8 @@ class _Loader(yaml.SafeLoader):
         """Construct a value; one that cannot be read is told with its line."""
         try:
             return super().construct_object(node, deep=deep)
-        except (ValueError, OverflowError) as error:
+        except (ValueError, ArithmeticError, LookupError, AttributeError, TypeError) as error:
+            # What PyYAML's own constructors raise where a tag like !!bool stands before something else.
             reason = f"holds a value that cannot be read: {error}"
             raise yaml.constructor.ConstructorError(None, None, reason, node.start_mark) from None
 

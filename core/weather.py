@@ -64,4 +64,5 @@ def believable(service: str, weather: pd.DataFrame) -> pd.DataFrame:
 
 
 def _written(at: pd.Timestamp) -> str:
-    return f"{at.tz_convert('UTC'):%Y-%m-%d %H:%M} UTC"
+    # Not by strftime, which knows no years beyond 9999.
+    return at.tz_convert("UTC").isoformat(sep=" ", timespec="minutes").removesuffix("+00:00") + " UTC"

@@ -106,7 +106,19 @@ def test_all_faults_come_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "- a\n", "a: [1\n", "\x00", "a: &x [*x]\n", "{" * 5000, "? [a, b]\n: 3\n", "id: 2026-99-99\n"]
+    "text",
+    [
+        "",
+        "- a\n",
+        "a: [1\n",
+        "\x00",
+        "a: &x [*x]\n",
+        "{" * 5000,
+        "? [a, b]\n: 3\n",
+        "id: 2026-99-99\n",
+        "id: !!bool maybe\n",
+        "id: !!timestamp 5\n",
+    ],
 )
 def test_rubbish_is_refused_in_words(text: str) -> None:
     assert problems(text)
