@@ -41,6 +41,7 @@ BETTER: dict[Cause, Text] = {
 }
 UNEXPLAINED = Text(zh="原因不明", en="unexplained")
 OTHERS = Text(zh="其他原因", en="other causes")
+FOUND_NAME = Text(zh="发现本身", en="its finding")
 FOUND = Text(zh="发现本身：{kwh}", en="its finding says {kwh}")
 PLAN = Text(zh="计划", en="plan")
 ACTUAL = Text(zh="实际", en="actual")
@@ -107,6 +108,13 @@ def part_name(part: Part, park: Park, language: Language) -> str:
     words = BETTER.get(part.cause, CAUSES[part.cause]) if part.kwh > 0 else CAUSES[part.cause]
     what = _what(part.subject).say(language)
     return words.say(language).format(name=_names(park, language).get(part.entity, part.entity), what=what)
+
+
+def where(part: Part, park: Park) -> Text | None:
+    """Name the array or load of a part whose own name does not."""
+    if part.cause in {Cause.FINDING, Cause.ABOVE_BASELINE, Cause.LOAD_NOT_SPLIT, Cause.NOT_PLANNED}:
+        return None
+    return ({p.id: p.name for p in park.points} | {a.id: a.name for a in park.arrays}).get(part.entity)
 
 
 def _what(code: str) -> Text:

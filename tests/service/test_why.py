@@ -6,6 +6,7 @@ import json
 from datetime import date
 from pathlib import Path
 
+import openpyxl
 import pytest
 from starlette.testclient import TestClient
 
@@ -15,7 +16,9 @@ from core.text import Language
 from core.timebase import month_bounds
 from core.why_waterfall import document
 from reports import monthly
+from reports.sheets import both
 from reports.view import view
+from reports.why_sheet import CHECK
 from service.http import make_app
 from service.making import built_month
 from service.runner import Runtime
@@ -127,6 +130,12 @@ def test_the_report_says_why_and_draws_it(demo_park: Runtime, tmp_path: Path) ->
     written = json.loads(files[".json"].read_text(encoding="utf-8"))["why"]
     assert written["split"]["plan_kwh"] == report.why.split.plan_kwh
     assert written["sentence"]["en"].startswith("November 2026 (so far, to 20 November, 12:00): net balance ")
+    book = openpyxl.load_workbook(files[".xlsx"], data_only=True)
+    rows = [r for r in book["为什么 Why"].iter_rows(values_only=True) if isinstance(r[2], int | float)]
+    assert (rows[0][0], rows[-2][0], rows[-1][0]) == ("计划 / plan", "实际 / actual", both(CHECK))
+    assert rows[-1][2] == 0
+    assert rows[-3][4] == pytest.approx(rows[-2][2], abs=0.05)
+    assert len(rows) == len(report.why.split.details) + 4
     # Cover, split and the days of the table are one plan and one balance.
     assert report.why.split.plan_kwh == pytest.approx(report.headline.plan.value, abs=0.01)
     assert report.why.split.actual_kwh == pytest.approx(report.headline.net_balance.value, abs=0.01)
