@@ -181,7 +181,7 @@ def notes(why: Why, park: Park, language: Language) -> list[str]:
     until = f"{why.until.astimezone(park.zone):%H:%M}" if why.until else ""
     said = [NOTES[n].say(language).format(until=until) for n in why.notes]
     for gap, count in sorted(why.left_out.items()):
-        if why.days:
+        if why.days and not (why.until is not None and gap == Gap.FUTURE):  # "so far" has said it
             reason = GAPS[Gap(gap)].say(language)
             said.append(
                 f"未计入 {count} 日：{reason}。" if language is Language.ZH else f"{count} d left out: {reason}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import openpyxl
@@ -14,6 +14,7 @@ from core.errors import ConfigError
 from core.quantities import Period, Scope
 from core.text import Language
 from core.timebase import month_bounds
+from core.why import unpacked
 from core.why_waterfall import document
 from reports import monthly
 from reports.sheets import both
@@ -53,6 +54,7 @@ def test_a_running_month_counts_as_far_as_it_has_come(client: TestClient, demo_p
     assert shown["days"] == 20
     assert shown["left_out"] == {"future": 10}
     assert shown["period"] == "November 2026 (so far, to 20 November, 12:00)"
+    assert not any("yet to come" in note for note in shown["notes"])
     assert shown == {**asked(client, **{"from": "2026-11-01", "to": "2026-11-30"})}
     # Its plan is the one the month is held against everywhere: nothing of the days to come is in it.
     start, end = month_bounds(2026, 11, demo_park.park.zone)
@@ -108,6 +110,21 @@ def test_a_wrong_question_is_answered_in_words(client: TestClient, query: dict[s
     answer = client.get("/api/v1/why", params=query)
     assert answer.status_code == status
     assert answer.json()["detail"]
+
+
+def test_an_alert_on_a_short_day_says_what_the_split_of_that_day_says(client: TestClient, demo_park: Runtime) -> None:
+    since = datetime(2026, 9, 1, tzinfo=UTC)
+    alerts = [a for a in demo_park.state.alerts(since=since) if a.rule == "deficit_day"]
+    carried = [(a, found) for a in alerts if (found := unpacked(str((a.params or {})["day_why"])))]
+    assert len(carried) > 5
+    for alert, found in carried:
+        shown = asked(client, day=found.first.isoformat())
+        parts = [(p["cause"], p["entity"], p["kwh"]) for p in shown["parts"]]
+        assert [(p.cause.value, p.entity, p.kwh) for p in found.parts] == parts
+        detail = demo_park.say(alert, Language.EN).detail
+        named = shown["sentence"].partition(" plan: ")[2].rstrip(".")
+        assert shown["withheld"] or named in detail
+        assert alert.params["beyond_kwh"] == pytest.approx(-shown["difference_kwh"], abs=0.01)
 
 
 def test_the_command_draws_the_waterfall(demo_park: Runtime) -> None:
