@@ -91,9 +91,9 @@ NOTES: dict[Note, Text] = {
         en="An order to curtail was not heeded, or not in full: generation stayed above what the order allowed.",
     ),
     Note.APART_FROM_FINDING: Text(
-        zh="故障的一项是各种替换顺序的平均，一半按计划的日照、一半按当日实际日照计；“发现”只按实际日照计，两者因此不同。",
+        zh="故障的一项是各种替换顺序的平均，一半按计划的日照、一半按当日实际日照计；“发现”只按实际日照计：{found}。",
         en="The part of a fault is the mean over all orders, half under the planned sun and half under that day's own; its "
-        "finding counts the day's own sun alone, hence the two numbers.",
+        "finding counts the day's own sun alone: {found}.",
     ),
 }
 WITHHELD = Text(
@@ -179,7 +179,9 @@ def _unsigned(value: float, digits: int) -> str:
 def notes(why: Why, park: Park, language: Language) -> list[str]:
     """Return what has to be known about the parts, and which days are not in them."""
     until = f"{why.until.astimezone(park.zone):%H:%M}" if why.until else ""
-    said = [NOTES[n].say(language).format(until=until) for n in why.notes]
+    digits, comma = decimals(why), "，" if language is Language.ZH else ", "
+    found = comma.join(f"{part_name(p, park, language)} {kwh(p.found_kwh, digits)}" for p in why.parts if p.apart)
+    said = [NOTES[n].say(language).format(until=until, found=found) for n in why.notes]
     for gap, count in sorted(why.left_out.items()):
         if why.days and not (why.until is not None and gap == Gap.FUTURE):  # "so far" has said it
             reason = GAPS[Gap(gap)].say(language)

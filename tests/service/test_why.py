@@ -91,7 +91,8 @@ def test_what_a_finding_says_stands_beside_its_part_where_it_is_another_number(c
     assert fault["found"] == f"its finding says {fault['found_text']}"
     (step,) = (s for s in shown["steps"] if "Carport 2" in s["name"])
     assert step["found"] == fault["found"]
-    assert any("its finding counts the day's own sun alone" in note for note in shown["notes"])
+    said = f"its finding counts the day's own sun alone: strings or inverters lost at Carport 2 {fault['found_text']}."
+    assert any(said in note for note in shown["notes"])
 
 
 @pytest.mark.parametrize(
