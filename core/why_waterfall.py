@@ -7,7 +7,7 @@ from typing import Any
 
 from core.park import Park
 from core.text import MISSING, Language
-from core.why import Cause, Part, Why
+from core.why import Part, Why
 from core.why_words import (
     ACTUAL,
     FOUND,
@@ -20,6 +20,7 @@ from core.why_words import (
     part_name,
     said_period,
     sentence,
+    where,
 )
 
 Document = dict[str, Any]  # Any: JSON
@@ -77,7 +78,10 @@ def document(why: Why, park: Park, language: Language) -> Document:
         "difference_kwh": round(why.difference_kwh, 3) if known else None,
         "difference_text": kwh(why.difference_kwh, digits) if known else MISSING,
         "parts": [_part(p, park, language, digits) for p in why.parts],
-        "details": [_part(p, park, language, digits) | {"where": _where(p, park, language)} for p in why.details],
+        "details": [
+            _part(p, park, language, digits) | {"where": place.say(language) if (place := where(p, park)) else ""}
+            for p in why.details
+        ],
         "unexplained_kwh": why.unexplained_kwh if known else None,
         "withheld": known and why.withheld,
         "sentence": sentence(why, park, language),
@@ -103,14 +107,6 @@ def _part(part: Part, park: Park, language: Language, digits: int) -> Document:
 def _found(part: Part, digits: int, language: Language) -> str:
     """Say what the finding says of a part where that is another number."""
     return FOUND.say(language).format(kwh=kwh(part.found_kwh, digits)) if part.apart else ""
-
-
-def _where(part: Part, park: Park, language: Language) -> str:
-    """Name the array or load of a part whose own name does not."""
-    if part.cause in {Cause.FINDING, Cause.ABOVE_BASELINE, Cause.LOAD_NOT_SPLIT, Cause.NOT_PLANNED}:
-        return ""
-    names = {p.id: p.name for p in park.points} | {a.id: a.name for a in park.arrays}
-    return names[part.entity].say(language) if part.entity in names else ""
 
 
 def _plain(value: float, digits: int) -> str:

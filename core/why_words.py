@@ -41,6 +41,7 @@ BETTER: dict[Cause, Text] = {
 }
 UNEXPLAINED = Text(zh="原因不明", en="unexplained")
 OTHERS = Text(zh="其他原因", en="other causes")
+FOUND_NAME = Text(zh="发现本身", en="its finding")
 FOUND = Text(zh="发现本身：{kwh}", en="its finding says {kwh}")
 PLAN = Text(zh="计划", en="plan")
 ACTUAL = Text(zh="实际", en="actual")
@@ -90,9 +91,9 @@ NOTES: dict[Note, Text] = {
         en="An order to curtail was not heeded, or not in full: generation stayed above what the order allowed.",
     ),
     Note.APART_FROM_FINDING: Text(
-        zh="故障的一项是各种替换顺序的平均，一半按计划的日照、一半按当日实际日照计；“发现”只按实际日照计，两者因此不同。",
+        zh="故障的一项是各种替换顺序的平均，一半按计划的日照、一半按当日实际日照计；“发现”只按实际日照计：{found}。",
         en="The part of a fault is the mean over all orders, half under the planned sun and half under that day's own; its "
-        "finding counts the day's own sun alone, hence the two numbers.",
+        "finding counts the day's own sun alone: {found}.",
     ),
 }
 WITHHELD = Text(
@@ -107,6 +108,13 @@ def part_name(part: Part, park: Park, language: Language) -> str:
     words = BETTER.get(part.cause, CAUSES[part.cause]) if part.kwh > 0 else CAUSES[part.cause]
     what = _what(part.subject).say(language)
     return words.say(language).format(name=_names(park, language).get(part.entity, part.entity), what=what)
+
+
+def where(part: Part, park: Park) -> Text | None:
+    """Name the array or load of a part whose own name does not."""
+    if part.cause in {Cause.FINDING, Cause.ABOVE_BASELINE, Cause.LOAD_NOT_SPLIT, Cause.NOT_PLANNED}:
+        return None
+    return ({p.id: p.name for p in park.points} | {a.id: a.name for a in park.arrays}).get(part.entity)
 
 
 def _what(code: str) -> Text:
@@ -171,9 +179,11 @@ def _unsigned(value: float, digits: int) -> str:
 def notes(why: Why, park: Park, language: Language) -> list[str]:
     """Return what has to be known about the parts, and which days are not in them."""
     until = f"{why.until.astimezone(park.zone):%H:%M}" if why.until else ""
-    said = [NOTES[n].say(language).format(until=until) for n in why.notes]
+    digits, comma = decimals(why), "，" if language is Language.ZH else ", "
+    found = comma.join(f"{part_name(p, park, language)} {kwh(p.found_kwh, digits)}" for p in why.parts if p.apart)
+    said = [NOTES[n].say(language).format(until=until, found=found) for n in why.notes]
     for gap, count in sorted(why.left_out.items()):
-        if why.days:
+        if why.days and not (why.until is not None and gap == Gap.FUTURE):  # "so far" has said it
             reason = GAPS[Gap(gap)].say(language)
             said.append(
                 f"未计入 {count} 日：{reason}。" if language is Language.ZH else f"{count} d left out: {reason}."

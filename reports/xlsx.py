@@ -19,6 +19,9 @@ from reports.figures import NAN, Figure
 from reports.numbers import when, zone_name
 from reports.report import AlertLine, FactorSpan, Line, MonthlyReport
 from reports.sheets import Book, Cell, Formula, Number, Sheet, both, guarded, style_of
+from reports.why_sheet import NAME as WHY
+from reports.why_sheet import WIDTHS as WHY_WIDTHS
+from reports.why_sheet import write_why
 from reports.wording import ROLE_WORDS, WORDS
 
 RATIOS = ("energy_performance_index", "self_sufficiency", "self_sufficiency_15min")
@@ -52,6 +55,7 @@ def xlsx_bytes(report: MonthlyReport, digest: str) -> bytes:
     days = _days(book.sheet("逐日 Days", (14, *([15] * 17))), report)
     _energy(energy, report, days)
     _summary(summary, report, days, digest)
+    write_why(book.sheet(WHY, WHY_WIDTHS), report)
     _pv(book.sheet("光伏 PV", (28, *([15] * 9))), report)
     _power(book.sheet("光伏功率 PV power", (14, *([7] * 96))), report)
     _carbon(book.sheet("碳与费用 Carbon, cost", (40, 26, 40, 14, 16, 16, 14)), report)

@@ -71,22 +71,20 @@ class Explained:
 
     def __init__(self, explain: Explain | None, first: date, last: date) -> None:
         self._explain, self._first, self._last = explain, first, last
-        self._known: dict[tuple[int, int], Mapping[date, Why]] = {}
+        self._known: dict[tuple[date, date], Mapping[date, Why]] = {}
 
     def of(self, day: date) -> Why | None:
         """Return why a day differs from its plan; None where nobody can say."""
         if self._explain is None:
             return None
-        month = (day.year, day.month)
-        if month not in self._known:
+        span = (day, day)  # a day outside what is judged is asked for alone
+        if self._first <= day <= self._last:
             first = day.replace(day=1)
             end = (first + timedelta(days=32)).replace(day=1) - timedelta(days=1)
-            # A day outside what is judged is asked for alone.
-            span = (
-                (day, day) if not self._first <= day <= self._last else (max(first, self._first), min(end, self._last))
-            )
-            self._known[month] = self._explain(*span)
-        return self._known[month].get(day)
+            span = max(first, self._first), min(end, self._last)
+        if span not in self._known:
+            self._known[span] = self._explain(*span)
+        return self._known[span].get(day)
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,6 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("park", type=Path, metavar="PARK.yaml")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--day", metavar="D", help="a local day, e.g. 2026-10-01")
-    which.add_argument("--month", metavar="YYYY-MM", help="a local month; of a running one the days that are over")
+    which.add_argument("--month", metavar="YYYY-MM", help="a local month; a running one as far as it has come")
     parser.add_argument("--lang", type=Language, choices=list(Language), default=Language.EN, help="default en")
     parser.set_defaults(command=lambda a: tell(load_park(a.park), a.day, a.month, a.lang))

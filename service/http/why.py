@@ -36,10 +36,10 @@ def why_router(runtime: Runtime, shared: Shared) -> APIRouter:
         if sum(x is not None for x in (day, month, start or end)) > 1:
             raise HTTPException(422, "ask for a day, a month or a range")
         if day or month:
-            start, end = span_of(day, month)
-        end = end or day_of(runtime.clock.now(), runtime.park.zone)
-        start = start or end.replace(day=1)
-        first, last = start, end
+            first, last = span_of(day, month)
+        else:
+            last = end or day_of(runtime.clock.now(), runtime.park.zone)
+            first = start or last.replace(day=1)
         bounds(runtime, first, last)
         if (last - first).days >= MOST_DAYS:
             raise HTTPException(422, f"ask for at most {MOST_DAYS} days")

@@ -6,6 +6,7 @@ import pytest
 
 from core.text import Language
 from core.why import Cause, Part, Why, packed, unpacked
+from rules.facts import Explained
 from rules.words import speaker
 
 RULE = "deficit_day"
@@ -182,6 +183,16 @@ def test_only_short_days_are_asked_about_and_a_later_split_takes_the_place_of_li
     assert (alert.params["weather_by_days_kwh"], alert.severity) == ("", "info")
     assert "weather at the PV −500 kWh" in speaker(world.park)(alert, Language.EN).detail
     assert set(world.asked) == {(D13, D13)}
+
+
+def test_days_are_asked_for_a_month_at_a_time(world) -> None:
+    explained = Explained(world.explain, date(2026, 10, 20), D15)
+    for day in (D13, D14, date(2026, 10, 21), D15, D18, date(2026, 10, 22)):
+        world.splits[day] = split_of(day)
+        explained.of(day)
+    assert world.asked == [(date(2026, 11, 1), D15), (date(2026, 10, 20), date(2026, 10, 31)), (D18, D18)]
+    assert explained.of(D18) is not None
+    assert Explained(None, D13, D13).of(D13) is None
 
 
 def test_what_an_alert_carries_of_a_split_is_read_back_or_left_out() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+import openpyxl
 import pytest
 from starlette.testclient import TestClient
 
@@ -13,9 +14,12 @@ from core.errors import ConfigError
 from core.quantities import Period, Scope
 from core.text import Language
 from core.timebase import month_bounds
+from core.why import unpacked
 from core.why_waterfall import document
 from reports import monthly
+from reports.sheets import both
 from reports.view import view
+from reports.why_sheet import CHECK
 from service.http import make_app
 from service.making import built_month
 from service.runner import Runtime
@@ -50,6 +54,7 @@ def test_a_running_month_counts_as_far_as_it_has_come(client: TestClient, demo_p
     assert shown["days"] == 20
     assert shown["left_out"] == {"future": 10}
     assert shown["period"] == "November 2026 (so far, to 20 November, 12:00)"
+    assert not any("yet to come" in note for note in shown["notes"])
     assert shown == {**asked(client, **{"from": "2026-11-01", "to": "2026-11-30"})}
     # Its plan is the one the month is held against everywhere: nothing of the days to come is in it.
     start, end = month_bounds(2026, 11, demo_park.park.zone)
@@ -86,7 +91,8 @@ def test_what_a_finding_says_stands_beside_its_part_where_it_is_another_number(c
     assert fault["found"] == f"its finding says {fault['found_text']}"
     (step,) = (s for s in shown["steps"] if "Carport 2" in s["name"])
     assert step["found"] == fault["found"]
-    assert any("its finding counts the day's own sun alone" in note for note in shown["notes"])
+    said = f"its finding counts the day's own sun alone: strings or inverters lost at Carport 2 {fault['found_text']}."
+    assert any(said in note for note in shown["notes"])
 
 
 @pytest.mark.parametrize(
@@ -105,6 +111,21 @@ def test_a_wrong_question_is_answered_in_words(client: TestClient, query: dict[s
     answer = client.get("/api/v1/why", params=query)
     assert answer.status_code == status
     assert answer.json()["detail"]
+
+
+def test_an_alert_on_a_short_day_says_what_the_split_of_that_day_says(client: TestClient, demo_park: Runtime) -> None:
+    since = datetime(2026, 9, 1, tzinfo=UTC)
+    alerts = [a for a in demo_park.state.alerts(since=since) if a.rule == "deficit_day"]
+    carried = [(a, found) for a in alerts if (found := unpacked(str((a.params or {})["day_why"])))]
+    assert len(carried) > 5
+    for alert, found in carried:
+        shown = asked(client, day=found.first.isoformat())
+        parts = [(p["cause"], p["entity"], p["kwh"]) for p in shown["parts"]]
+        assert [(p.cause.value, p.entity, p.kwh) for p in found.parts] == parts
+        detail = demo_park.say(alert, Language.EN).detail
+        named = shown["sentence"].partition(" plan: ")[2].rstrip(".")
+        assert shown["withheld"] or named in detail
+        assert alert.params["beyond_kwh"] == pytest.approx(-shown["difference_kwh"], abs=0.01)
 
 
 def test_the_command_draws_the_waterfall(demo_park: Runtime) -> None:
@@ -127,6 +148,12 @@ def test_the_report_says_why_and_draws_it(demo_park: Runtime, tmp_path: Path) ->
     written = json.loads(files[".json"].read_text(encoding="utf-8"))["why"]
     assert written["split"]["plan_kwh"] == report.why.split.plan_kwh
     assert written["sentence"]["en"].startswith("November 2026 (so far, to 20 November, 12:00): net balance ")
+    book = openpyxl.load_workbook(files[".xlsx"], data_only=True)
+    rows = [r for r in book["为什么 Why"].iter_rows(values_only=True) if isinstance(r[2], int | float)]
+    assert (rows[0][0], rows[-2][0], rows[-1][0]) == ("计划 / plan", "实际 / actual", both(CHECK))
+    assert rows[-1][2] == 0
+    assert rows[-3][4] == pytest.approx(rows[-2][2], abs=0.05)
+    assert len(rows) == len(report.why.split.details) + 4
     # Cover, split and the days of the table are one plan and one balance.
     assert report.why.split.plan_kwh == pytest.approx(report.headline.plan.value, abs=0.01)
     assert report.why.split.actual_kwh == pytest.approx(report.headline.net_balance.value, abs=0.01)
