@@ -23,6 +23,7 @@ class Fault(StrEnum):
 
     UNITS = "units"
     TIME_SHIFT = "time_shift"
+    ORIENTATION = "orientation"
     SENSOR = "sensor"
     STUCK = "stuck"
     NIGHT_CONSUMPTION = "night_consumption"
@@ -186,6 +187,7 @@ def _number(value: Json) -> float:
 FAULT_WORDS: dict[Fault, Text] = {
     Fault.UNITS: Text(zh="单位错误", en="wrong unit"),
     Fault.TIME_SHIFT: Text(zh="时间偏移", en="shifted clock"),
+    Fault.ORIENTATION: Text(zh="朝向与配置不符", en="faces another way than declared"),
     Fault.SENSOR: Text(zh="传感器故障", en="broken sensor"),
     Fault.STUCK: Text(zh="数值不变", en="stuck value"),
     Fault.NIGHT_CONSUMPTION: Text(zh="夜间耗电", en="night consumption"),
@@ -204,6 +206,10 @@ ADVICE: dict[Fault, Text] = {
         zh="在设备模板中更正单位后重新计算", en="Put the unit right in the device's template, then recompute"
     ),
     Fault.TIME_SHIFT: Text(zh="给设备校时，核对时区和夏令时", en="Set the device's clock; check time zone and DST"),
+    Fault.ORIENTATION: Text(
+        zh="核对 PARK.yaml 中的倾角、方位角和经纬度（见 parkwatt orientation）",
+        en="Check tilt, azimuth and coordinates in PARK.yaml; `parkwatt orientation` shows what the energy says",
+    ),
     Fault.SENSOR: Text(zh="检查传感器、接线和安装位置", en="Check the sensor, its wiring and its place"),
     Fault.STUCK: Text(zh="检查电表通信，重启采集器", en="Check the meter's connection, restart the logger"),
     Fault.NIGHT_CONSUMPTION: Text(
@@ -257,6 +263,14 @@ def details(finding: Finding, language: Language) -> str:
         parts.append(f"实发为应发的 {percent(share)}" if zh else f"yielding {percent(share)} of what it should")
     if isinstance(facts.get("what"), str):
         parts.append(spoken(str(facts["what"]), language))
+    tilt, azimuth = facts.get("tilt"), facts.get("azimuth")
+    if isinstance(tilt, int | float) and isinstance(azimuth, int | float):
+        looks = (
+            "发电形态像倾角 {t:.0f}°、方位角 {a:.0f}°"
+            if zh
+            else "its energy looks like tilt {t:.0f}°, azimuth {a:.0f}°"
+        )
+        parts.append(looks.format(t=tilt, a=azimuth))
     if facts.get("clocks") == "all":
         parts.append(ALL_CLOCKS.say(language))
     return ("，" if zh else ", ").join(parts)

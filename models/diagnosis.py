@@ -11,7 +11,7 @@ import numpy as np
 
 from core.findings import Finding, statement_of, withdrawn
 from core.park import Array, Park, valid_one
-from core.quality import ReadingFlag
+from core.quality import ReadingFlag, Reason
 from core.quantities import READING, Period, Scope
 from core.quantities import Kind as Sort
 from core.searched import Searched, note
@@ -20,9 +20,11 @@ from core.store import State, Store
 from core.timebase import SLOT_HOURS, day_bounds, day_of
 from models import pv
 from models.faults.diagnose import diagnose
-from models.faults.sight import Sight, rung_masks
+from models.faults.facing import is_strange
+from models.faults.sight import Facing, Sight, rung_masks
+from models.orientation import inferred
 from models.rows import on_grid
-from models.series import Floats, Grid, SlotSeries, from_us, grid_of, total, unknown
+from models.series import Floats, Grid, SlotSeries, bit, from_us, grid_of, total, unknown
 from models.sky import Sky, sky_over
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ ENTITIES_PER_READ = 8
 HALF_SEEN = 0.5  # of a slot
 GAUGES = tuple(q.name for q in READING.values() if q.kind is Sort.GAUGE)
 DEGREES = ("temp_air_c", "temp_module_c")
+FACING_DAYS = 60  # the newest that tell which way an array faces
 BEYOND_DAYS = 4  # without a usable value, until somebody asks why
 SLOTS_OF_DAY = 96
 WEATHER = ("poa_wm2", "ghi_wm2", "temp_air_c", "temp_module_c", "wind_speed_ms")
@@ -237,7 +240,7 @@ def _sight(
     gauges = weather.get(under, {}) if under and park.point(under).source == "station" else {}
     drawn = points.get((point, "import_kwh"), nothing)
     light_name, light, clear_light = _light(gauges, np.nan_to_num(clear[ids[0]].irradiation.value), sky)
-    return Sight(
+    sight = Sight(
         entity=ids[0] if len(ids) == 1 else point,
         point=point,
         under=under,
@@ -264,6 +267,37 @@ def _sight(
         clear_light=clear_light,
         light_name=light_name,
     )
+    if len(ids) > 1 or not gauges or not is_strange(sight):
+        return sight
+    return replace(sight, facing=_facing(versions[-1], generation, gauges, sky, grid))
+
+
+def _facing(
+    array: Array, generation: SlotSeries, gauges: Mapping[str, SlotSeries], sky: Sky, grid: Grid
+) -> Facing | None:
+    """Return which way an array looks to face by its newest days; None where its energy does not say."""
+    first = max(0, len(grid.days) - FACING_DAYS)
+    a = int(grid.day_at[first])
+    part = Grid(
+        grid.edges_us[a:], grid.days[first:], grid.day_at[first:] - a, max(0, grid.closed - a), grid.closed_until_us
+    )
+    believed = {
+        q: replace(g, value=np.where(g.reasons & bit(Reason.SENSOR_FAULT), np.nan, g.value)) for q, g in gauges.items()
+    }
+    newest = {q: _from(g, a) for q, g in believed.items()}
+    made = _from(generation, a)
+    exists = pv.exists_at(array, part)
+    made = replace(made, value=np.where(exists, made.value, np.nan))
+    found = inferred(array, made, newest, sky.at(np.arange(a, grid.size)), part)
+    if isinstance(found, str):
+        return None
+    other = array.model_copy(update={"tilt": found.tilt, "azimuth": found.azimuth, "valid_from": None})
+    expected = pv.array_series(other, believed, sky, grid).expected
+    return Facing(found, (array.tilt, array.azimuth), expected.value)
+
+
+def _from(series: SlotSeries, first: int) -> SlotSeries:
+    return SlotSeries(series.value[first:], series.coverage[first:], series.estimated[first:], series.reasons[first:])
 
 
 def _cloudless(park: Park, sky: Sky, grid: Grid) -> dict[str, pv.ArraySeries]:

@@ -12,6 +12,7 @@ from core.findings import Fault, Finding
 from core.quality import Event
 from models.faults import shading
 from models.faults.clock import clocks, told_by
+from models.faults.facing import turned
 from models.faults.limits import clipping, curtailments, plateaus
 from models.faults.losing import losses, sun_days
 from models.faults.night import night_consumption
@@ -28,6 +29,9 @@ Search = Callable[[Sight], list[Finding]]
 # In this order: each takes the slots of what it finds from all that follow.
 SEARCHES: tuple[Search, ...] = (clipping, curtailments, snows, outages, shading.shadings, soilings)
 
+# Of an array that faces another way than PARK.yaml says only this can be told.
+AKIN: tuple[Search, ...] = (outages,)
+
 
 def diagnose(sights: Sequence[Sight], events: Sequence[Event] = ()) -> list[Finding]:
     """Return every finding of the arrays of one park; no loss is told twice.
@@ -35,7 +39,13 @@ def diagnose(sights: Sequence[Sight], events: Sequence[Event] = ()) -> list[Find
     Wrong units and clocks come first and are set right for what follows: behind them there may be another fault.
     """
     found: list[Finding] = []
-    shifted, timed = clocks(sights)
+    faced: list[Sight] = []
+    for sight in sights:
+        facing, seen = turned(sight)
+        found += [facing] if facing else []
+        faced.append(seen)
+    askew = {f.entity for f in found}
+    shifted, timed = clocks(faced)
     found += shifted
     events = told_by(shifted, events, sights)
     dim = {under: wrong_light(s) for under, s in reversed([(s.under, s) for s in timed])}
@@ -48,12 +58,13 @@ def diagnose(sights: Sequence[Sight], events: Sequence[Event] = ()) -> list[Find
         found += stuck_findings(sight, events)
         seen = sight.without(stuck_slots(sight, events))
         found += night_consumption(seen)
-        for search in SEARCHES:
+        for search in AKIN if sight.entity in askew else SEARCHES:
             own = search(seen)
             found += own
             for finding in own:
                 seen = seen.without(slots_of(seen, finding))
-        left.append(seen)
+        if sight.entity not in askew:
+            left.append(seen)
     days = [sun_days(s) for s in left]
     for n, sight in enumerate(left):
         beside = [days[k] for k, other in enumerate(left) if k != n and other.under == sight.under]

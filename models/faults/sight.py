@@ -12,6 +12,7 @@ import numpy as np
 
 from core.quality import Reason
 from core.timebase import SLOT_HOURS
+from models.orientation import Orientation
 from models.series import Bools, Floats, Grid, Ints, SlotSeries, bit, from_us, reason_text
 from models.sky import Sky
 
@@ -20,6 +21,15 @@ _RUNGS = tuple(r for r in Reason if r.value.startswith("rung_"))
 UNCERTAINTY = {"rung_poa": 0.03, "rung_ghi": 0.04}
 UNCERTAINTY_ELSE = 0.08
 Z90 = 1.6449
+
+
+@dataclass(frozen=True)
+class Facing:
+    """Which plane an array's energy looks like, and what was due from that plane, kWh per slot at nameplate."""
+
+    found: Orientation
+    declared: tuple[float, float]  # tilt, azimuth
+    expected: Floats
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,7 @@ class Sight:
     light: Floats | None = None  # W/m² as the station shows it, believed or not; None where it has no such sensor
     clear_light: Floats | None = None  # W/m² a cloudless sky would show it
     light_name: str = "poa_wm2"
+    facing: Facing | None = None  # only where the shape of its days is strange
 
     @cached_property
     def days(self) -> Ints:
@@ -115,6 +126,10 @@ class Sight:
     def unlit(self, where: Bools) -> Sight:
         """Return the sight with no expectation to be held against in these slots."""
         return replace(self, measured=self.measured & ~where, by_measurement=self.due_known & ~where)
+
+    def seen_as(self, expected: Floats) -> Sight:
+        """Return the sight held against another expectation."""
+        return replace(self, expected=expected)
 
     def at(self, slot: int) -> datetime:
         """Return the first instant of a slot, or the end of the last one."""
