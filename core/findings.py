@@ -233,9 +233,11 @@ ADVICE: dict[Fault, Text] = {
 
 
 ALL_CLOCKS = Text(
-    zh="所有电表和气象站都如此：请查 PARK.yaml 中的经度，以及各设备的时区",
-    en="every clock here alike: look at the longitude in PARK.yaml and at the time zone of the devices",
+    zh="所有电表和气象站都如此：各设备的时区有误，或 PARK.yaml 中的经度偏{way} {degrees:.0f}°",
+    en="every clock here alike: the devices' time zone, or a longitude in PARK.yaml that is {degrees:.0f}° too far {way}",
 )
+EAST, WEST = Text(zh="东", en="east"), Text(zh="西", en="west")
+LATITUDE = Text(zh="昼长像纬度 {degrees:.0f}°", en="the length of its days looks like latitude {degrees:.0f}°")
 
 
 def sentence(finding: Finding, name: str, language: Language, zone_day: date) -> str:
@@ -271,6 +273,10 @@ def details(finding: Finding, language: Language) -> str:
             else "its energy looks like tilt {t:.0f}°, azimuth {a:.0f}°"
         )
         parts.append(looks.format(t=tilt, a=azimuth))
-    if facts.get("clocks") == "all":
-        parts.append(ALL_CLOCKS.say(language))
+    east, latitude = facts.get("east_deg"), facts.get("latitude")
+    if isinstance(east, int | float):
+        way = (EAST if east > 0 else WEST).say(language)
+        parts.append(ALL_CLOCKS.say(language).format(degrees=abs(east), way=way))
+    if isinstance(latitude, int | float):
+        parts.append(LATITUDE.say(language).format(degrees=latitude))
     return ("，" if zh else ", ").join(parts)

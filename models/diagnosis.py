@@ -266,6 +266,7 @@ def _sight(
         light=light,
         clear_light=clear_light,
         light_name=light_name,
+        latitude=park.latitude,
     )
     if len(ids) > 1 or not gauges or not is_strange(sight):
         return sight

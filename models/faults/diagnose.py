@@ -12,7 +12,7 @@ from core.findings import Fault, Finding
 from core.quality import Event
 from models.faults import shading
 from models.faults.clock import clocks, told_by
-from models.faults.facing import turned
+from models.faults.facing import misplaced, turned
 from models.faults.limits import clipping, curtailments, plateaus
 from models.faults.losing import losses, sun_days
 from models.faults.night import night_consumption
@@ -38,13 +38,15 @@ def diagnose(sights: Sequence[Sight], events: Sequence[Event] = ()) -> list[Find
 
     Wrong units and clocks come first and are set right for what follows: behind them there may be another fault.
     """
-    found: list[Finding] = []
+    found, sights = _in_place(sights)
+    events = [e for e in events if not any(e.entity == f.entity for f in found)]
     faced: list[Sight] = []
     for sight in sights:
         facing, seen = turned(sight)
         found += [facing] if facing else []
         faced.append(seen)
-    askew = {f.entity for f in found}
+    lost = {f.entity for f in found}
+    askew = {s.entity for s in sights if s.entity in lost or s.under in lost}
     shifted, timed = clocks(faced)
     found += shifted
     events = told_by(shifted, events, sights)
@@ -71,6 +73,16 @@ def diagnose(sights: Sequence[Sight], events: Sequence[Event] = ()) -> list[Find
         found += losses(sight, beside)
     found += _of_weather(sights, events, dim)
     return sorted(found, key=lambda f: (f.start, f.entity, f.code))
+
+
+def _in_place(sights: Sequence[Sight]) -> tuple[list[Finding], list[Sight]]:
+    """Return whether the site is where PARK.yaml says; elsewhere nothing can be held against the sun."""
+    first = next(iter(sights), None)
+    found = misplaced(first) if first is not None else None
+    if found is None:
+        return [], list(sights)
+    every = np.ones(sights[0].grid.size, dtype=bool)
+    return [found], [replace(s.unlit(every), light=None, clear=None, facing=None, weather={}) for s in sights]
 
 
 def _of_weather(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.findings import Fault, Finding
+from core.findings import Fault, Finding, Picture
 from models.faults import lag
 from models.faults.pictures import by_hour
 from models.faults.sight import Facing, Sight
@@ -15,6 +15,13 @@ FEWEST_DAYS = 10
 APART_DEG = 15.0
 BETTER = 0.75  # of the RMSE that is left with the other plane
 LEFT = 0.5  # of the misfit of shape that is left
+LIT_DEG = 3.0  # of elevation: there is light enough to be seen
+PLACE_DAYS = 21
+PLACE_H = 0.75  # by which days are too long or too short
+HILLS_H = 2.0  # that hills may take of every day
+PLACE_LEFT = 0.4  # of that at another latitude
+PLACE_DEG = 10.0
+MOST_SHOWN = 60
 
 
 def is_strange(sight: Sight) -> bool:
@@ -51,6 +58,63 @@ def turned(sight: Sight) -> tuple[Finding | None, Sight]:
         picture=by_hour(sight, where, sight.expected, [], facts),
     )
     return finding, sight.seen_as(facing.expected)
+
+
+def misplaced(sight: Sight) -> Finding | None:
+    """Return that the site lies at another latitude: its days are longer or shorter than the sun's there.
+
+    Only the first and the last light of a day count, which clouds leave alone. A valley shortens the days of all seasons,
+    and no latitude does.
+    """
+    days = np.array([d.timetuple().tm_yday for d in sight.grid.days], dtype=float)
+    seen = lag.lengths(*sight.made_light(), sight.grid)
+    known = np.flatnonzero(np.isfinite(seen))
+    if len(known) < PLACE_DAYS or not np.isfinite(sight.latitude):
+        return None
+    tried = np.arange(-65.0, 66.0)
+    misses = [_missed(seen[known], day_length(phi, days[known])) for phi in tried]
+    best = float(tried[int(np.argmin(misses))])
+    written = _missed(seen[known], day_length(sight.latitude, days[known]))
+    if written < PLACE_H or min(misses) > PLACE_LEFT * written or abs(best - sight.latitude) < PLACE_DEG:
+        return None
+    shown = known[:MOST_SHOWN]
+    what = f"{sight.latitude:g}° → {best:g}°"
+    return Finding(
+        entity=sight.under or sight.entity,
+        code=Fault.ORIENTATION,
+        start=sight.at(int(sight.grid.day_at[known[0]])),
+        end=None,
+        days={},
+        low_kwh=0.0,
+        high_kwh=0.0,
+        confidence=0.8,
+        rung="",
+        picture=Picture(
+            "trend",
+            "h",
+            tuple(sight.grid.days[n].isoformat() for n in shown),
+            tuple(float(seen[n]) for n in shown),
+            tuple(float(h) for h in day_length(sight.latitude, days[shown])),
+            0,
+            len(shown),
+            {"latitude": best, "what": what},
+        ),
+    )
+
+
+def _missed(seen: Floats, due: Floats) -> float:
+    """Return by how many hours days are longer or shorter than due, once hills have taken the same of all."""
+    hidden = float(np.clip(np.median(due - seen), 0.0, HILLS_H))
+    return float(np.median(np.abs(due - hidden - seen)))
+
+
+def day_length(latitude: float, day_of_year: Floats) -> Floats:
+    """Return for how many hours of a day the sun stands higher than 3°; declination by Cooper 1969."""
+    phi = np.radians(latitude)
+    declination = np.radians(23.45) * np.sin(2 * np.pi * (284.0 + day_of_year) / 365.0)
+    cosine = (np.sin(np.radians(LIT_DEG)) - np.sin(phi) * np.sin(declination)) / (np.cos(phi) * np.cos(declination))
+    hours: Floats = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))) * 2.0 / 15.0
+    return hours
 
 
 def _is_turned(sight: Sight, facing: Facing) -> bool:

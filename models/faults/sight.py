@@ -21,6 +21,8 @@ _RUNGS = tuple(r for r in Reason if r.value.startswith("rung_"))
 UNCERTAINTY = {"rung_poa": 0.03, "rung_ghi": 0.04}
 UNCERTAINTY_ELSE = 0.08
 Z90 = 1.6449
+LIT_WM2 = 20.0
+LIT = 0.01  # of the rating
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Sight:
     light: Floats | None = None  # W/m² as the station shows it, believed or not; None where it has no such sensor
     clear_light: Floats | None = None  # W/m² a cloudless sky would show it
     light_name: str = "poa_wm2"
+    latitude: float = float("nan")
     facing: Facing | None = None  # only where the shape of its days is strange
 
     @cached_property
@@ -126,6 +129,13 @@ class Sight:
     def unlit(self, where: Bools) -> Sight:
         """Return the sight with no expectation to be held against in these slots."""
         return replace(self, measured=self.measured & ~where, by_measurement=self.due_known & ~where)
+
+    def made_light(self) -> tuple[Bools, Bools]:
+        """Return in which slots there was light, by the station or, without one, by what the array made; and where that is known."""
+        with np.errstate(invalid="ignore"):
+            if self.light is not None:
+                return self.light > LIT_WM2, np.isfinite(self.light)
+            return self.whole & (self.generation > LIT * self.rating_kw * SLOT_HOURS), self.whole
 
     def seen_as(self, expected: Floats) -> Sight:
         """Return the sight held against another expectation."""

@@ -106,6 +106,22 @@ def test_without_a_station_the_sun_alone_tells_a_shift_of_hours():
     assert (found.entity, found.picture.facts["what"]) == ("roof", "+480 min")
 
 
+def shifts(sight: Sight) -> list[float]:
+    return [f.picture.facts["minutes"] for f in diagnose([sight]) if f.code is Fault.TIME_SHIFT]
+
+
+def test_what_moves_all_days_a_little_is_no_clock_and_a_shift_counts_from_there():
+    """An expectation that is some minutes late on all days and follows the clouds badly, as a satellite's does."""
+    sight = under_station(healthy())
+    draw = np.random.default_rng(8)
+    clouds = 1.0 - 0.1 * (draw.random(sight.grid.size) < 0.2) * np.isin(sight.days, range(0, 60, 3))
+    due = 0.5 * (sight.clear + np.roll(sight.clear, 1)) * clouds
+    far = replace(sight, expected=due, light=None, clear_light=None)
+    assert shifts(far) == []
+    (minutes,) = shifts(late_meter(far, 5, on(sight, 20, 39)))
+    assert abs(minutes - 75.0) <= 15.0
+
+
 def test_a_morning_that_was_cut_is_no_clock():
     sight = under_station(healthy())
     morning = on(sight, 20, 39) & (np.tile(np.arange(96), 60) < 40)
