@@ -13,7 +13,7 @@ from core.quality import Event
 from models.faults import shading
 from models.faults.clock import clocks, told_by
 from models.faults.facing import misplaced, turned
-from models.faults.limits import clipping, curtailments, plateaus
+from models.faults.limits import at_rating, clipping, curtailments, plateaus
 from models.faults.losing import losses, sun_days
 from models.faults.night import night_consumption
 from models.faults.outage import outages
@@ -122,8 +122,7 @@ def slots_of(sight: Sight, finding: Finding) -> Bools:
     if finding.code is Fault.CURTAILMENT:
         return inside & plateaus(sight)
     if finding.code is Fault.CLIPPING:
-        full = 0.97 * sight.rating_kw / 4
-        return inside & (np.nan_to_num(sight.generation) >= full)
+        return inside & at_rating(sight)
     if finding.code is Fault.UNITS:
         return inside
     return inside & np.isin(sight.days, [sight.grid.days.index(d) for d in finding.days if d in sight.grid.days])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from core.timebase import SLOT_HOURS
 from models.series import Bools, Floats, Grid, Ints
 
 QUARTERS = 96  # slots of a day
@@ -101,4 +102,4 @@ def lengths(lit: Bools, known: Bools, grid: Grid) -> Floats:
     days = np.arange(len(own))
     for k in range(1, DARK + 1):
         whole &= seen[days, np.maximum(first - k, 0)] & seen[days, np.minimum(last + k, QUARTERS - 1)]
-    return np.where(whole, (last + 1 - first) / 4.0, np.nan)
+    return np.where(whole, (last + 1 - first) * SLOT_HOURS, np.nan)

@@ -11,15 +11,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from core.quality import Reason
+from core.rungs import lasting_uncertainty
 from core.timebase import SLOT_HOURS
 from models.orientation import Orientation
 from models.series import Bools, Floats, Grid, Ints, SlotSeries, bit, from_us, reason_text
 from models.sky import Sky
 
 _RUNGS = tuple(r for r in Reason if r.value.startswith("rung_"))
-# Of the expectation, relative, k=1: how far it may be off for weeks on end, by where irradiance comes from.
-UNCERTAINTY = {"rung_poa": 0.03, "rung_ghi": 0.04}
-UNCERTAINTY_ELSE = 0.08
 Z90 = 1.6449
 LIT_WM2 = 20.0
 LIT = 0.01  # of the rating
@@ -112,7 +110,7 @@ class Sight:
 
     def uncertainty(self, rung: str) -> float:
         """Return the relative uncertainty, k=1, of an expectation on this rung."""
-        return next((u for name, u in UNCERTAINTY.items() if name in rung.split()), UNCERTAINTY_ELSE)
+        return lasting_uncertainty(rung.split())
 
     def doubted(self, quantity: str) -> Bools:
         """Return the slots in which a sensor of the weather point is not believed."""
