@@ -210,7 +210,7 @@ def _due(sight: Sight, station: Sequence[Shift]) -> tuple[Floats, int, float]:
             on_site &= ~shift.on(sight.days)
         return np.where(on_site, sight.expected, seen), own, 0.5
     if (known & sight.bright).any():
-        return np.where(known, sight.expected, np.nan), max(own, BY_MODEL), 0.5
+        return np.where(known, sight.expected, np.nan), max(own, BY_MODEL), CLEAREST
     return (np.full(sight.grid.size, np.nan) if sight.clear is None else sight.clear), max(own, BY_MODEL), CLEAREST
 
 
