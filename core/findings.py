@@ -232,6 +232,8 @@ ADVICE: dict[Fault, Text] = {
 }
 
 
+STAMPED_LATE = Text(zh="时间戳晚 {minutes:.0f} 分钟", en="readings stamped {minutes:.0f} min too late")
+STAMPED_EARLY = Text(zh="时间戳早 {minutes:.0f} 分钟", en="readings stamped {minutes:.0f} min too early")
 ALL_CLOCKS = Text(
     zh="所有电表和气象站都如此：各设备的时区有误，或 PARK.yaml 中的经度偏{way} {degrees:.0f}°",
     en="every clock here alike: the devices' time zone, or a longitude in PARK.yaml that is {degrees:.0f}° too far {way}",
@@ -263,7 +265,10 @@ def details(finding: Finding, language: Language) -> str:
     share = facts.get("share")
     if isinstance(share, int | float):
         parts.append(f"实发为应发的 {percent(share)}" if zh else f"yielding {percent(share)} of what it should")
-    if isinstance(facts.get("what"), str):
+    minutes = facts.get("minutes")
+    if isinstance(minutes, int | float):
+        parts.append((STAMPED_LATE if minutes > 0 else STAMPED_EARLY).say(language).format(minutes=abs(minutes)))
+    elif isinstance(facts.get("what"), str):
         parts.append(spoken(str(facts["what"]), language))
     tilt, azimuth = facts.get("tilt"), facts.get("azimuth")
     if isinstance(tilt, int | float) and isinstance(azimuth, int | float):

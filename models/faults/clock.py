@@ -146,8 +146,12 @@ def _is_stations(
         return False
     if known:
         return abs(shift.slots) < BY_SUN
-    own = float(np.nanmedian([_middle(s.generation, s.clear, LIT * SLOT_HOURS * s.rating_kw, s, shift) for s in group]))
+    middles = [_middle(x.generation, x.clear, LIT * SLOT_HOURS * x.rating_kw, x, shift) for x in group]
+    known_middles = [m for m in middles if np.isfinite(m)]
     stations = _middle(sight.light, sight.clear_light, LIT_WM2, sight, shift)
+    if not known_middles or not np.isfinite(stations):
+        return len(group) > 1
+    own = float(np.median(known_middles))
     meters_off = abs(own - shift.slots) + abs(stations)
     stations_off = abs(own) + abs(stations + shift.slots)
     # Where the sun does not decide, many clocks are seldom wrong together.

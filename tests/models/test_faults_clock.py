@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.findings import Fault
+from core.findings import Fault, details
 from core.quality import Event, Reason
+from core.text import Language
 from models.faults import lag
 from models.faults.diagnose import diagnose
 from models.faults.sight import Sight
@@ -95,6 +96,10 @@ def test_all_clocks_alike_are_one_finding_that_doubts_the_place():
     stuck = [Event("roof-meter", "stuck", day(n), day(n) + timedelta(hours=5), {"value": -0.1}) for n in range(20, 40)]
     (found,) = diagnose([off, replace(off, entity="shed", point="shed-meter")], stuck)
     assert (found.entity, found.picture.facts["minutes"], found.picture.facts["clocks"]) == ("station", 480.0, "all")
+    english, chinese = details(found, Language.EN), details(found, Language.ZH)
+    assert english.startswith("readings stamped 480 min too late, every clock here alike")
+    assert "120° too far east" in english
+    assert chinese.startswith("时间戳晚 480 分钟，所有电表和气象站都如此")
 
 
 def test_without_a_station_the_sun_alone_tells_a_shift_of_hours():
