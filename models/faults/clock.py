@@ -95,7 +95,7 @@ def told_by(found: Sequence[Finding], events: Sequence[Event], sights: Sequence[
 def _agreed(group: Sequence[Sight]) -> tuple[list[Shift], list[list[Shift]]]:
     """Return when the station's clock was off, and when each meter's."""
     station = [_signed(group, shift) for shift in _station_by_sun(group[0])]
-    meters = [_meter(sight, station) for sight in group]
+    meters = [_with_station(sight, _meter(sight, station), station) for sight in group]
     for n, shifts in enumerate(list(meters)):
         for shift in shifts:
             if not any(_same(shift, s) for s in meters[n]):
@@ -107,6 +107,21 @@ def _agreed(group: Sequence[Sight]) -> tuple[list[Shift], list[list[Shift]]]:
                 station = [*rest, *(told or [replace(shift, slots=-shift.slots)])]
                 meters = [[s for s in own if not _same(s, shift)] for own in meters]
     return sorted((s for s in station if s.slots), key=lambda s: s.first), meters
+
+
+def _with_station(sight: Sight, own: list[Shift], station: Sequence[Shift]) -> list[Shift]:
+    """Return a meter's shifts, with those of the station it rather goes with than with the sun: the same logger, often."""
+    found = list(own)
+    for shift in station:
+        if any(s.first <= shift.last and shift.first <= s.last for s in own):
+            continue
+        due, *_ = _due(sight, station)
+        misfit = lag.misfits(due, np.where(sight.whole, sight.generation, np.nan), sight.grid)
+        both = misfit[shift.first : shift.last + 1, [lag.FARTHEST + shift.slots, lag.FARTHEST]]
+        known = both[np.isfinite(both).all(axis=1)]
+        if len(known) and np.median(known[:, 0]) < BETTER * np.median(known[:, 1]):
+            found.append(shift)
+    return found
 
 
 def _signed(group: Sequence[Sight], shift: Shift) -> Shift:
