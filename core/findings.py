@@ -23,6 +23,7 @@ class Fault(StrEnum):
 
     UNITS = "units"
     TIME_SHIFT = "time_shift"
+    ORIENTATION = "orientation"
     SENSOR = "sensor"
     STUCK = "stuck"
     NIGHT_CONSUMPTION = "night_consumption"
@@ -186,6 +187,7 @@ def _number(value: Json) -> float:
 FAULT_WORDS: dict[Fault, Text] = {
     Fault.UNITS: Text(zh="单位错误", en="wrong unit"),
     Fault.TIME_SHIFT: Text(zh="时间偏移", en="shifted clock"),
+    Fault.ORIENTATION: Text(zh="朝向与配置不符", en="faces another way than declared"),
     Fault.SENSOR: Text(zh="传感器故障", en="broken sensor"),
     Fault.STUCK: Text(zh="数值不变", en="stuck value"),
     Fault.NIGHT_CONSUMPTION: Text(zh="夜间耗电", en="night consumption"),
@@ -204,6 +206,10 @@ ADVICE: dict[Fault, Text] = {
         zh="在设备模板中更正单位后重新计算", en="Put the unit right in the device's template, then recompute"
     ),
     Fault.TIME_SHIFT: Text(zh="给设备校时，核对时区和夏令时", en="Set the device's clock; check time zone and DST"),
+    Fault.ORIENTATION: Text(
+        zh="核对 PARK.yaml 中的倾角、方位角和经纬度（见 parkwatt orientation）",
+        en="Check tilt, azimuth and coordinates in PARK.yaml; `parkwatt orientation` shows what the energy says",
+    ),
     Fault.SENSOR: Text(zh="检查传感器、接线和安装位置", en="Check the sensor, its wiring and its place"),
     Fault.STUCK: Text(zh="检查电表通信，重启采集器", en="Check the meter's connection, restart the logger"),
     Fault.NIGHT_CONSUMPTION: Text(
@@ -226,10 +232,14 @@ ADVICE: dict[Fault, Text] = {
 }
 
 
+STAMPED_LATE = Text(zh="时间戳晚 {minutes:.0f} 分钟", en="readings stamped {minutes:.0f} min too late")
+STAMPED_EARLY = Text(zh="时间戳早 {minutes:.0f} 分钟", en="readings stamped {minutes:.0f} min too early")
 ALL_CLOCKS = Text(
-    zh="所有电表和气象站都如此：请查 PARK.yaml 中的经度，以及各设备的时区",
-    en="every clock here alike: look at the longitude in PARK.yaml and at the time zone of the devices",
+    zh="所有电表和气象站都如此：各设备的时区有误，或 PARK.yaml 中的经度偏{way} {degrees:.0f}°",
+    en="every clock here alike: the devices' time zone, or a longitude in PARK.yaml that is {degrees:.0f}° too far {way}",
 )
+EAST, WEST = Text(zh="东", en="east"), Text(zh="西", en="west")
+LATITUDE = Text(zh="昼长像纬度 {degrees:.0f}°", en="the length of its days looks like latitude {degrees:.0f}°")
 
 
 def sentence(finding: Finding, name: str, language: Language, zone_day: date) -> str:
@@ -255,8 +265,23 @@ def details(finding: Finding, language: Language) -> str:
     share = facts.get("share")
     if isinstance(share, int | float):
         parts.append(f"实发为应发的 {percent(share)}" if zh else f"yielding {percent(share)} of what it should")
-    if isinstance(facts.get("what"), str):
+    minutes = facts.get("minutes")
+    if isinstance(minutes, int | float):
+        parts.append((STAMPED_LATE if minutes > 0 else STAMPED_EARLY).say(language).format(minutes=abs(minutes)))
+    elif isinstance(facts.get("what"), str):
         parts.append(spoken(str(facts["what"]), language))
-    if facts.get("clocks") == "all":
-        parts.append(ALL_CLOCKS.say(language))
+    tilt, azimuth = facts.get("tilt"), facts.get("azimuth")
+    if isinstance(tilt, int | float) and isinstance(azimuth, int | float):
+        looks = (
+            "发电形态像倾角 {t:.0f}°、方位角 {a:.0f}°"
+            if zh
+            else "its energy looks like tilt {t:.0f}°, azimuth {a:.0f}°"
+        )
+        parts.append(looks.format(t=tilt, a=azimuth))
+    east, latitude = facts.get("east_deg"), facts.get("latitude")
+    if isinstance(east, int | float):
+        way = (EAST if east > 0 else WEST).say(language)
+        parts.append(ALL_CLOCKS.say(language).format(degrees=abs(east), way=way))
+    if isinstance(latitude, int | float):
+        parts.append(LATITUDE.say(language).format(degrees=latitude))
     return ("，" if zh else ", ").join(parts)

@@ -58,6 +58,9 @@ RUNGS = (
 )
 
 IRRADIANCE_UNCERTAINTY: dict[str, float] = {rung.reason.value: rung.uncertainty for rung in RUNGS}
+# Of the expectation as a whole, for weeks on end: the scatter of hours is gone, what is off stays.
+_LASTING = {Reason.RUNG_POA.value: 0.03, Reason.RUNG_GHI.value: 0.04}
+_LASTING_ELSE = 0.08
 RUNG_WORDS: dict[str, Text] = {rung.reason.value: rung.words for rung in RUNGS} | {
     Reason.DEFAULT_TEMPERATURE.value: Text(
         zh="部分时段无气温，用缺省值", en="default air temperature where none was measured"
@@ -79,3 +82,8 @@ def worst_rung(reasons: Iterable[str]) -> str | None:
     """Return the lowest rung among reason codes; None where there is none."""
     found = set(reasons)
     return next((rung.reason.value for rung in reversed(RUNGS) if rung.reason.value in found), None)
+
+
+def lasting_uncertainty(rungs: Iterable[str]) -> float:
+    """Return by how much, relative and k=1, an expectation on these rungs may be off for weeks on end."""
+    return next((u for name, u in _LASTING.items() if name in set(rungs)), _LASTING_ELSE)

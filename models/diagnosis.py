@@ -11,7 +11,7 @@ import numpy as np
 
 from core.findings import Finding, statement_of, withdrawn
 from core.park import Array, Park, valid_one
-from core.quality import ReadingFlag
+from core.quality import ReadingFlag, Reason
 from core.quantities import READING, Period, Scope
 from core.quantities import Kind as Sort
 from core.searched import Searched, note
@@ -20,9 +20,12 @@ from core.store import State, Store
 from core.timebase import SLOT_HOURS, day_bounds, day_of
 from models import pv
 from models.faults.diagnose import diagnose
-from models.faults.sight import Sight, rung_masks
+from models.faults.facing import is_strange
+from models.faults.sight import Facing, Sight, rung_masks
+from models.orientation import inferred
+from models.plant import rated_kw
 from models.rows import on_grid
-from models.series import Floats, Grid, SlotSeries, from_us, grid_of, total, unknown
+from models.series import Floats, Grid, SlotSeries, bit, from_us, grid_of, total, unknown
 from models.sky import Sky, sky_over
 
 log = logging.getLogger(__name__)
@@ -35,6 +38,7 @@ ENTITIES_PER_READ = 8
 HALF_SEEN = 0.5  # of a slot
 GAUGES = tuple(q.name for q in READING.values() if q.kind is Sort.GAUGE)
 DEGREES = ("temp_air_c", "temp_module_c")
+FACING_DAYS = 60  # the newest that tell which way an array faces
 BEYOND_DAYS = 4  # without a usable value, until somebody asks why
 SLOTS_OF_DAY = 96
 WEATHER = ("poa_wm2", "ghi_wm2", "temp_air_c", "temp_module_c", "wind_speed_ms")
@@ -55,11 +59,10 @@ class Diagnosis:
 
         Run again on the same data it says nothing new.
         """
-        first, last = self._span(now)
+        first, last, cut = self._span(now)
         if first is None or last < first:
             return 0
         found = self.findings(first, last, progress)
-        cut = self._is_cut(first)
         settled = day_bounds(first + timedelta(days=WARM_UP_DAYS), self._park.zone)[0] if cut else None
         said = self._state.add_statements(self._changes(found, settled, now))
         note(self._state, Searched(first, last, now, cut))
@@ -99,16 +102,14 @@ class Diagnosis:
         """Return the last local day that is over for long enough."""
         return day_of(now - GRACE, self._park.zone) - timedelta(days=1)
 
-    def _span(self, now: datetime) -> tuple[date | None, date]:
+    def _span(self, now: datetime) -> tuple[date | None, date, bool]:
+        """Return the first and the last day to be looked at, and whether readings go back farther."""
         last = self.last_day(now)
         begun = self._store.info().first_reading
         if begun is None:
-            return None, last
-        return max(day_of(begun, self._park.zone), last - timedelta(days=WINDOW_DAYS - 1)), last
-
-    def _is_cut(self, first: date) -> bool:
-        begun = self._store.info().first_reading
-        return begun is not None and day_of(begun, self._park.zone) < first
+            return None, last, False
+        first, window = day_of(begun, self._park.zone), last - timedelta(days=WINDOW_DAYS - 1)
+        return max(first, window), last, first < window
 
     def _read(
         self, grid: Grid, scope: Scope, entities: Sequence[str], quantities: Sequence[str]
@@ -191,19 +192,15 @@ class Diagnosis:
     def _changes(self, found: Sequence[Finding], settled: datetime | None, now: datetime) -> list[Statement]:
         """Return what is said anew: findings, and the withdrawal of those no longer held."""
         keys = {f.key for f in found}
-        kept = [f for f in found if settled is None or f.start >= settled or self._is_open(f)]
+        held = [s for s in self._state.statements(Kind.FINDING) if not s.body.get("withdrawn")]
+        open_ = {(s.entity, s.subject, s.start) for s in held if s.end >= FOREVER}
+        kept = [f for f in found if settled is None or f.start >= settled or f.key in open_]
         gone = [
             withdrawn(s, now)
-            for s in self._state.statements(Kind.FINDING)
-            if not s.body.get("withdrawn")
-            and (s.entity, s.subject, s.start) not in keys
-            and (settled is None or s.start >= settled)
+            for s in held
+            if (s.entity, s.subject, s.start) not in keys and (settled is None or s.start >= settled)
         ]
         return [*gone, *(statement_of(f, now) for f in kept)]
-
-    def _is_open(self, finding: Finding) -> bool:
-        held = self._state.statements(Kind.FINDING, finding.start, entity=finding.entity)
-        return any((s.entity, s.subject, s.start) == finding.key and s.end >= FOREVER for s in held)
 
 
 def _groups(park: Park) -> Iterable[tuple[str, list[str]]]:
@@ -237,7 +234,7 @@ def _sight(
     gauges = weather.get(under, {}) if under and park.point(under).source == "station" else {}
     drawn = points.get((point, "import_kwh"), nothing)
     light_name, light, clear_light = _light(gauges, np.nan_to_num(clear[ids[0]].irradiation.value), sky)
-    return Sight(
+    sight = Sight(
         entity=ids[0] if len(ids) == 1 else point,
         point=point,
         under=under,
@@ -249,7 +246,7 @@ def _sight(
         irradiation=np.nan_to_num(np.mean(sun, axis=0)),
         measured=pv.comparable(generation) & expected.known & (expected.estimated <= 0),
         rungs=rung_masks(expected),
-        rating_kw=_rating(versions, grid),
+        rating_kw=rated_kw(versions, grid),
         free=np.ones(grid.size, dtype=bool),
         power_kw=points.get((point, "active_power_kw"), nothing).value,
         drawn=np.where(pv.comparable(drawn), drawn.value, np.nan),
@@ -263,7 +260,39 @@ def _sight(
         light=light,
         clear_light=clear_light,
         light_name=light_name,
+        latitude=park.latitude,
     )
+    if len(ids) > 1 or not gauges or not is_strange(sight):
+        return sight
+    return replace(sight, facing=_facing(versions[-1], generation, gauges, sky, grid))
+
+
+def _facing(
+    array: Array, generation: SlotSeries, gauges: Mapping[str, SlotSeries], sky: Sky, grid: Grid
+) -> Facing | None:
+    """Return which way an array looks to face by its newest days; None where its energy does not say."""
+    first = max(0, len(grid.days) - FACING_DAYS)
+    a = int(grid.day_at[first])
+    part = Grid(
+        grid.edges_us[a:], grid.days[first:], grid.day_at[first:] - a, max(0, grid.closed - a), grid.closed_until_us
+    )
+    believed = {
+        q: replace(g, value=np.where(g.reasons & bit(Reason.SENSOR_FAULT), np.nan, g.value)) for q, g in gauges.items()
+    }
+    newest = {q: _from(g, a) for q, g in believed.items()}
+    made = _from(generation, a)
+    exists = pv.exists_at(array, part)
+    made = replace(made, value=np.where(exists, made.value, np.nan))
+    found = inferred(array, made, newest, sky.at(np.arange(a, grid.size)), part)
+    if isinstance(found, str):
+        return None
+    other = array.model_copy(update={"tilt": found.tilt, "azimuth": found.azimuth, "valid_from": None})
+    expected = pv.array_series(other, believed, sky, grid).expected
+    return Facing(found, (array.tilt, array.azimuth), expected.value)
+
+
+def _from(series: SlotSeries, first: int) -> SlotSeries:
+    return SlotSeries(series.value[first:], series.coverage[first:], series.estimated[first:], series.reasons[first:])
 
 
 def _cloudless(park: Park, sky: Sky, grid: Grid) -> dict[str, pv.ArraySeries]:
@@ -280,13 +309,6 @@ def _light(gauges: Mapping[str, SlotSeries], plane: Floats, sky: Sky) -> tuple[s
         if series is not None and series.known.any():
             return quantity, np.where(series.coverage >= HALF_SEEN, series.value, np.nan), clear
     return "", None, None
-
-
-def _rating(versions: Sequence[Array], grid: Grid) -> Floats:
-    rating = np.zeros(grid.size)
-    for array in versions:
-        rating += np.where(pv.exists_at(array, grid), array.ac_kw, 0.0)
-    return rating
 
 
 def _allowed(park: Park, ids: Sequence[str], arrays: Mapping[tuple[str, str], SlotSeries], grid: Grid) -> Floats | None:

@@ -18,9 +18,8 @@ from core.findings import Fault, Finding, Picture
 from core.quality import Event, Reason
 from core.timebase import SLOT_HOURS, day_bounds
 from models.faults import lag
-from models.faults.lag import LAGS
 from models.faults.pictures import SLOTS_AROUND, slots_around
-from models.faults.sight import Sight
+from models.faults.sight import LIT, LIT_WM2, Sight
 from models.faults.spans import runs
 from models.series import Bools, Floats, Ints, bit, from_us
 
@@ -30,16 +29,17 @@ NEARLY = 1.0  # slots
 CLOSE = 2  # slots: first and last light are dimmed by haze and hills
 BETTER = 0.4  # of the misfit that is left after moving it
 CLEAREST = 0.2  # of the days: clouds hide the sun's own shape on the others
+LEAST = 0.01  # of misfit: ten minutes, which an azimuth written a few degrees wrong makes too
 BEST = 0.35  # of misfit: what fits no better is no day of the sun's
 DAYS = 3
+USUAL_DAYS = 14
 MINUTES = 15
+MINUTES_PER_DEGREE = 4.0  # of longitude
 CHECKED = 8  # slots: within two hours a day that lost its morning looks late
 SAME_ENERGY = 0.85  # of what it gives at other times: a clock takes nothing away
 FEWEST_OTHER = 7  # days, to know that
 LOWEST_WM2 = 20.0  # of a cloudless sky: below, the share of it that is seen says nothing
 BRIGHTEST = 1.3  # of a cloudless sky
-LIT_WM2 = 20.0
-LIT = 0.01  # of the rating
 BESIDE = timedelta(days=1)  # a clock goes wrong within a day
 ON_SITE = bit(Reason.RUNG_POA) | bit(Reason.RUNG_GHI)
 
@@ -95,7 +95,7 @@ def told_by(found: Sequence[Finding], events: Sequence[Event], sights: Sequence[
 def _agreed(group: Sequence[Sight]) -> tuple[list[Shift], list[list[Shift]]]:
     """Return when the station's clock was off, and when each meter's."""
     station = [_signed(group, shift) for shift in _station_by_sun(group[0])]
-    meters = [_meter(sight, station) for sight in group]
+    meters = [_with_station(sight, _meter(sight, station), station) for sight in group]
     for n, shifts in enumerate(list(meters)):
         for shift in shifts:
             if not any(_same(shift, s) for s in meters[n]):
@@ -107,6 +107,21 @@ def _agreed(group: Sequence[Sight]) -> tuple[list[Shift], list[list[Shift]]]:
                 station = [*rest, *(told or [replace(shift, slots=-shift.slots)])]
                 meters = [[s for s in own if not _same(s, shift)] for own in meters]
     return sorted((s for s in station if s.slots), key=lambda s: s.first), meters
+
+
+def _with_station(sight: Sight, own: list[Shift], station: Sequence[Shift]) -> list[Shift]:
+    """Return a meter's shifts, with those of the station it rather goes with than with the sun: the same logger, often."""
+    found = list(own)
+    for shift in station:
+        if any(s.first <= shift.last and shift.first <= s.last for s in own):
+            continue
+        due, *_ = _due(sight, station)
+        misfit = lag.misfits(due, np.where(sight.whole, sight.generation, np.nan), sight.grid)
+        both = misfit[shift.first : shift.last + 1, [lag.FARTHEST + shift.slots, lag.FARTHEST]]
+        known = both[np.isfinite(both).all(axis=1)]
+        if len(known) and np.median(known[:, 0]) < BETTER * np.median(known[:, 1]):
+            found.append(shift)
+    return found
 
 
 def _signed(group: Sequence[Sight], shift: Shift) -> Shift:
@@ -146,8 +161,12 @@ def _is_stations(
         return False
     if known:
         return abs(shift.slots) < BY_SUN
-    own = float(np.nanmedian([_middle(s.generation, s.clear, LIT * SLOT_HOURS * s.rating_kw, s, shift) for s in group]))
+    middles = [_middle(x.generation, x.clear, LIT * SLOT_HOURS * x.rating_kw, x, shift) for x in group]
+    known_middles = [m for m in middles if np.isfinite(m)]
     stations = _middle(sight.light, sight.clear_light, LIT_WM2, sight, shift)
+    if not known_middles or not np.isfinite(stations):
+        return len(group) > 1
+    own = float(np.median(known_middles))
     meters_off = abs(own - shift.slots) + abs(stations)
     stations_off = abs(own) + abs(stations + shift.slots)
     # Where the sun does not decide, many clocks are seldom wrong together.
@@ -210,7 +229,7 @@ def _due(sight: Sight, station: Sequence[Shift]) -> tuple[Floats, int, float]:
             on_site &= ~shift.on(sight.days)
         return np.where(on_site, sight.expected, seen), own, 0.5
     if (known & sight.bright).any():
-        return np.where(known, sight.expected, np.nan), max(own, BY_MODEL), 0.5
+        return np.where(known, sight.expected, np.nan), max(own, BY_MODEL), CLEAREST
     return (np.full(sight.grid.size, np.nan) if sight.clear is None else sight.clear), max(own, BY_MODEL), CLEAREST
 
 
@@ -233,20 +252,52 @@ def _light_in_time(light: Floats, sight: Sight, station: Sequence[Shift]) -> Flo
 
 
 def _shifts(misfit: lag.Matrix, nearest: int, share: float = 0.5) -> list[Shift]:
-    """Return the stretches of days of which this share, the clearest, fit clearly better when moved."""
-    path = lag.steady(misfit, np.abs(LAGS) >= nearest)
-    found = []
-    for slots in np.unique(path[path != 0]).tolist():
-        for first, end in runs(path == slots):
-            own = misfit[first:end]
-            both = own[:, [lag.FARTHEST + slots, lag.FARTHEST]]
-            known = both[np.isfinite(both).all(axis=1)]
-            if len(known) < DAYS:
-                continue
-            moved, still = np.quantile(known, share, axis=0).tolist()
-            if moved < BETTER * still and moved < BEST:
-                found.append(Shift(first, end - 1, _refined(own, slots, share)))
-    return sorted(found, key=lambda s: s.first)
+    """Return the stretches of days of which this share, the clearest, fit clearly better when moved.
+
+    What a plane described not quite right or the label of a satellite's half hour moves the days by is there on all of
+    them and fits them little better: a clock is what differs from that.
+    """
+    path = lag.steady(misfit)
+    all_ = [Shift(a, b - 1, k) for k in np.unique(path).tolist() for a, b in runs(path == k)]
+    sure = [s for s in all_ if s.slots and _fits(misfit, s, 0, share)]
+    usual = _usual([s for s in all_ if s not in sure])
+    if usual:
+        sure = [s for s in all_ if s.slots != usual and _fits(misfit, s, usual, share)]
+    found = [replace(s, slots=_refined(misfit[s.first : s.last + 1], s.slots, share) - usual) for s in sure]
+    return [s for s in _joined(sorted(found, key=lambda s: s.first)) if abs(s.slots) >= nearest]
+
+
+def _fits(misfit: lag.Matrix, shift: Shift, usual: int, share: float) -> bool:
+    """Say whether days fit clearly better where they are moved than where all days are."""
+    both = misfit[shift.first : shift.last + 1, [lag.FARTHEST + shift.slots, lag.FARTHEST + usual]]
+    known = both[np.isfinite(both).all(axis=1)]
+    if len(known) < DAYS:
+        return False
+    moved, still = np.quantile(known, share, axis=0).tolist()
+    return bool(moved < BETTER * still and moved < BEST and still > LEAST)
+
+
+def _usual(unmoved: Sequence[Shift]) -> int:
+    """Return the lag nearest to none that many days have without being better for it."""
+    days: dict[int, int] = {}
+    for s in unmoved:
+        days[s.slots] = days.get(s.slots, 0) + s.last + 1 - s.first
+    often = [k for k, count in days.items() if count >= USUAL_DAYS and abs(k) <= CLOSE]
+    return min(often, key=abs, default=0)
+
+
+def _joined(shifts: Sequence[Shift]) -> list[Shift]:
+    """Return the shifts with those that follow one another and differ by one slot as one."""
+    found: list[Shift] = []
+    for shift in shifts:
+        last = found[-1] if found else None
+        if last is None or shift.first > last.last + 1 or abs(shift.slots - last.slots) > 1:
+            found.append(shift)
+            continue
+        old, new = last.last + 1 - last.first, shift.last + 1 - shift.first
+        slots = round((last.slots * old + shift.slots * new) / (old + new))
+        found[-1] = Shift(last.first, shift.last, slots)
+    return found
 
 
 def _refined(misfit: lag.Matrix, slots: int, share: float) -> int:
@@ -310,7 +361,9 @@ def _of_station(sight: Sight, shift: Shift, common: bool) -> Finding:
     times = (from_us(stamp) for stamp in sight.grid.edges_us[begin:end])
     names = tuple(t.astimezone(sight.zone).isoformat(timespec="minutes") for t in times)
     seen, clear = (_known(column, begin, end) for column in (sight.light, sight.clear_light))
-    facts = _facts(shift) | ({"clocks": "all"} if common else {})
+    facts = _facts(shift) | (
+        {"clocks": "all", "east_deg": shift.slots * MINUTES / MINUTES_PER_DEGREE} if common else {}
+    )
     picture = Picture("slots", "W/m²", names, seen, clear, first - begin, min(last, end) - begin, facts)
     return _finding(sight, sight.under, shift, "", picture)
 

@@ -12,7 +12,8 @@ from core.findings import Fault, Finding
 from core.quality import Event
 from models.faults import shading
 from models.faults.clock import clocks, told_by
-from models.faults.limits import clipping, curtailments, plateaus
+from models.faults.facing import misplaced, turned
+from models.faults.limits import at_rating, clipping, curtailments, plateaus
 from models.faults.losing import losses, sun_days
 from models.faults.night import night_consumption
 from models.faults.outage import outages
@@ -28,14 +29,25 @@ Search = Callable[[Sight], list[Finding]]
 # In this order: each takes the slots of what it finds from all that follow.
 SEARCHES: tuple[Search, ...] = (clipping, curtailments, snows, outages, shading.shadings, soilings)
 
+# Of an array that faces another way than PARK.yaml says only this can be told.
+AKIN: tuple[Search, ...] = (outages,)
+
 
 def diagnose(sights: Sequence[Sight], events: Sequence[Event] = ()) -> list[Finding]:
     """Return every finding of the arrays of one park; no loss is told twice.
 
     Wrong units and clocks come first and are set right for what follows: behind them there may be another fault.
     """
-    found: list[Finding] = []
-    shifted, timed = clocks(sights)
+    found, sights = _in_place(sights)
+    events = [e for e in events if not any(e.entity == f.entity for f in found)]
+    faced: list[Sight] = []
+    for sight in sights:
+        facing, seen = turned(sight)
+        found += [facing] if facing else []
+        faced.append(seen)
+    lost = {f.entity for f in found}
+    askew = {s.entity for s in sights if s.entity in lost or s.under in lost}
+    shifted, timed = clocks(faced)
     found += shifted
     events = told_by(shifted, events, sights)
     dim = {under: wrong_light(s) for under, s in reversed([(s.under, s) for s in timed])}
@@ -48,18 +60,29 @@ def diagnose(sights: Sequence[Sight], events: Sequence[Event] = ()) -> list[Find
         found += stuck_findings(sight, events)
         seen = sight.without(stuck_slots(sight, events))
         found += night_consumption(seen)
-        for search in SEARCHES:
+        for search in AKIN if sight.entity in askew else SEARCHES:
             own = search(seen)
             found += own
             for finding in own:
                 seen = seen.without(slots_of(seen, finding))
-        left.append(seen)
+        if sight.entity not in askew:
+            left.append(seen)
     days = [sun_days(s) for s in left]
     for n, sight in enumerate(left):
         beside = [days[k] for k, other in enumerate(left) if k != n and other.under == sight.under]
         found += losses(sight, beside)
     found += _of_weather(sights, events, dim)
     return sorted(found, key=lambda f: (f.start, f.entity, f.code))
+
+
+def _in_place(sights: Sequence[Sight]) -> tuple[list[Finding], list[Sight]]:
+    """Return whether the site is where PARK.yaml says; elsewhere nothing can be held against the sun."""
+    first = next(iter(sights), None)
+    found = misplaced(first) if first is not None else None
+    if found is None:
+        return [], list(sights)
+    every = np.ones(sights[0].grid.size, dtype=bool)
+    return [found], [replace(s.unlit(every), light=None, clear=None, facing=None, weather={}) for s in sights]
 
 
 def _of_weather(
@@ -99,8 +122,7 @@ def slots_of(sight: Sight, finding: Finding) -> Bools:
     if finding.code is Fault.CURTAILMENT:
         return inside & plateaus(sight)
     if finding.code is Fault.CLIPPING:
-        full = 0.97 * sight.rating_kw / 4
-        return inside & (np.nan_to_num(sight.generation) >= full)
+        return inside & at_rating(sight)
     if finding.code is Fault.UNITS:
         return inside
     return inside & np.isin(sight.days, [sight.grid.days.index(d) for d in finding.days if d in sight.grid.days])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from core.timebase import SLOT_HOURS
 from models.series import Bools, Floats, Grid, Ints
 
 QUARTERS = 96  # slots of a day
@@ -13,6 +14,7 @@ LAGS = np.arange(-FARTHEST, FARTHEST + 1)
 LOOKS = 8.0  # independent looks at the sun in a day's quarters of an hour: clouds last for some of them
 FLOOR = 0.01  # of the misfit: no model knows a day's shape better
 CHANGE = 12.0  # what one change of the lag must save: clocks are not set twice a week
+DARK = 4  # slots before and after the light that must be known
 COMMON = 0.9  # of a day's light that both must have seen
 
 Matrix = npt.NDArray[np.float64]
@@ -54,28 +56,26 @@ def _slid(series: Matrix, row: Matrix) -> Matrix:
     return found
 
 
-def steady(misfit: Matrix, allowed: Bools) -> Ints:
+def steady(misfit: Matrix) -> Ints:
     """Return every day's lag in slots: that which explains the days best while it changes seldom (Viterbi 1967).
 
-    `allowed` says which lags may be; zero always may. A day that cannot be judged as it stands follows its neighbours.
+    A day that cannot be judged as it stands follows its neighbours.
     """
-    chosen = allowed | (LAGS == 0)
-    lags = LAGS[chosen]
-    cost = LOOKS / 2.0 * np.log(np.where(np.isfinite(misfit), misfit, 1.0)[:, chosen] + FLOOR)
+    cost = LOOKS / 2.0 * np.log(np.where(np.isfinite(misfit), misfit, 1.0) + FLOOR)
     cost[np.isnan(misfit[:, FARTHEST])] = 0.0
-    reached = np.zeros(len(lags))
+    reached = np.zeros(len(LAGS))
     came = np.zeros(cost.shape, dtype=np.int64)
     for n, own in enumerate(cost):
         best = int(np.argmin(reached))
         stays = reached <= reached[best] + CHANGE
-        came[n] = np.where(stays, np.arange(len(lags)), best)
+        came[n] = np.where(stays, np.arange(len(LAGS)), best)
         reached = np.where(stays, reached, reached[best] + CHANGE) + own
     path = np.zeros(len(cost), dtype=np.int64)
-    at = int(np.argmin(reached + np.where(lags == 0, 0.0, 1e-9)))
+    at = int(np.argmin(reached + np.where(LAGS == 0, 0.0, 1e-9)))
     for n in range(len(cost) - 1, -1, -1):
         path[n] = at
         at = int(came[n, at])
-    found: Ints = lags[path]
+    found: Ints = LAGS[path]
     return found
 
 
@@ -89,3 +89,17 @@ def middles(made: Floats, floor: Floats | float, grid: Grid, lag: int) -> Floats
     own = np.nan_to_num(lit[:, FARTHEST + lag : FARTHEST + lag + QUARTERS])
     first, last = np.argmax(own, axis=1), QUARTERS - 1 - np.argmax(own[:, ::-1], axis=1)
     return np.where(own.any(axis=1), (first + last) / 2.0 + lag, np.nan)
+
+
+def lengths(lit: Bools, known: Bools, grid: Grid) -> Floats:
+    """Return for how many hours of each day there was light, from the first to the last of it; NaN where there was none.
+
+    Where nothing is known of the dark before and after it, or light lies on both sides of midnight, there is no length.
+    """
+    own, seen = by_day(lit.astype(float), grid) > 0, by_day(known.astype(float), grid) > 0
+    first, last = np.argmax(own, axis=1), QUARTERS - 1 - np.argmax(own[:, ::-1], axis=1)
+    whole = own.any(axis=1) & ~own[:, 0] & ~own[:, -1]
+    days = np.arange(len(own))
+    for k in range(1, DARK + 1):
+        whole &= seen[days, np.maximum(first - k, 0)] & seen[days, np.minimum(last + k, QUARTERS - 1)]
+    return np.where(whole, (last + 1 - first) * SLOT_HOURS, np.nan)

@@ -8,12 +8,12 @@ import numpy as np
 
 from core.findings import Fault, Finding
 from core.timebase import SLOT_HOURS, day_bounds
+from models.clean_days import AT_LIMIT
 from models.faults.pictures import slots_around
 from models.faults.sight import Z90, Sight
 from models.faults.spans import joined, runs
 from models.series import Bools, Floats
 
-AT_RATING = 0.97  # of the rating
 SHORTEST = 8  # slots: two hours
 FLAT = 0.01  # of the plateau: how much it may waver
 ABOVE = 1.08  # expected over the plateau in every slot
@@ -28,13 +28,19 @@ def clipping(sight: Sight) -> list[Finding]:
 
     Costs nothing against the expectation, which knows the rating.
     """
-    full = AT_RATING * sight.rating_kw * SLOT_HOURS
-    clipped = sight.usable & (sight.generation >= full) & (sight.expected >= full)
+    full = AT_LIMIT * sight.rating_kw * SLOT_HOURS
+    clipped = sight.usable & at_rating(sight) & (sight.expected >= full)
     months: dict[tuple[int, int], list[int]] = {}
     for n in np.flatnonzero(clipped).tolist():
         day = sight.grid.days[sight.days[n]]
         months.setdefault((day.year, day.month), []).append(n)
     return [_clipped(sight, slots) for slots in months.values() if len(slots) >= SHORTEST]
+
+
+def at_rating(sight: Sight) -> Bools:
+    """Say in which slots the inverters delivered all they can."""
+    full: Bools = np.nan_to_num(sight.generation) >= AT_LIMIT * sight.rating_kw * SLOT_HOURS
+    return full
 
 
 def _clipped(sight: Sight, slots: list[int]) -> Finding:
@@ -61,7 +67,7 @@ def plateaus(sight: Sight) -> Bools:
     """Return the slots in which output stood still below the rating while much more was due, or was ordered down."""
     kw = sight.generation / SLOT_HOURS
     due = sight.expected / SLOT_HOURS
-    below = sight.usable & (kw > LOWEST * sight.rating_kw) & (kw < AT_RATING * sight.rating_kw) & (due > ABOVE * kw)
+    below = sight.usable & (kw > LOWEST * sight.rating_kw) & (kw < AT_LIMIT * sight.rating_kw) & (due > ABOVE * kw)
     with np.errstate(invalid="ignore", divide="ignore"):
         still = np.append(False, np.abs(np.diff(kw)) <= FLAT * kw[1:]) & below & np.append(False, below[:-1])
     found = np.zeros(sight.grid.size, dtype=bool)

@@ -31,6 +31,7 @@ from models.faults.sight import Z90, Sight
 
 HALF = 0.5  # of a day's expected energy that no more specific cause has explained
 STEADY = 0.35  # scatter after the fall over its depth: a lost string takes the same share every day
+SURE = 0.8  # that anything was lost at all, over the whole of it
 MEDIAN_LOSS = 1.2533  # standard error of a median over that of a mean
 
 
@@ -152,6 +153,9 @@ def _finding(sight: Sight, fall: _Fall, days: Sequence[SunDay | None]) -> Findin
     before, after = _before(days, judged.since), _between(days, judged.since, last)
     relative = _spread(sight, rung, judged, before, after)
     share = lost / should
+    confidence = 0.5 * (1 + math.erf(share / relative / math.sqrt(2)))
+    if confidence < SURE:
+        return None
     spread = Z90 * relative * should
     code = Fault.STRING_LOSS if _is_step(before, after) else Fault.UNDERPERFORMANCE
     facts: dict[str, float | str] = {"share": 1 - share, "reference": judged.reference, "found": fall.found.isoformat()}
@@ -165,7 +169,7 @@ def _finding(sight: Sight, fall: _Fall, days: Sequence[SunDay | None]) -> Findin
         days=lost_by_day,
         low_kwh=lost - spread,
         high_kwh=lost + spread,
-        confidence=min(0.99, 0.5 * (1 + math.erf(share / relative / math.sqrt(2)))),
+        confidence=min(0.99, confidence),
         rung=rung,
         picture=around_start(sight, due, judged.since, last, facts),
     )

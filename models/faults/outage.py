@@ -15,6 +15,7 @@ from models.faults.spans import runs
 from models.series import Bools, bit
 
 DEAD = 0.01  # of the rating
+LOW_SUN_DEG, NOON_DEG = 80.0, 5.0  # of zenith; around noon where the sun stays lower
 NOTHING = 0.02  # of a cloudless day
 SEEN = 0.9  # of a day's light that the meter must have seen
 FEWEST_DAYS = 2
@@ -29,8 +30,8 @@ FROM_AFAR = bit(Reason.RUNG_SERVICE) | bit(Reason.RUNG_TEMPERATURE)
 def outages(sight: Sight) -> list[Finding]:
     """Return every time the array gave less than 1 % of its rating while 5 % of it or more was due.
 
-    Where no sensor on the site sees the sun, 21 % must have been due: a dark cloud at dawn is no outage. Nights lie
-    between its slots, and slots that are not measured neither begin nor end it.
+    Where no sensor on the site sees the sun, 21 % must have been due: a dark cloud at dawn is no outage, nor is a hill
+    before a low sun. Nights lie between its slots, and slots that are not measured neither begin nor end it.
     """
     found = [_finding(sight, first, last, over) for first, last, over in stretches(sight)]
     # Where more was made around it than was due the expectation is wrong, and nothing was lost.
@@ -91,16 +92,25 @@ def stretches(sight: Sight) -> Iterator[tuple[int, int, bool]]:
     bright = np.flatnonzero(lit)
     dead = np.nan_to_num(sight.generation, nan=np.inf) < DEAD * sight.rating_kw * SLOT_HOURS
     fewest = FEWEST * sight.per_reading
+    high = _high(sight)
     run: list[int] = []
     for n in bright[sight.usable[bright]].tolist():
         if dead[n]:
             run.append(n)
             continue
-        if len(run) >= fewest:
+        if np.count_nonzero(high[run]) >= fewest:
             yield run[0], n, True
         run = []
-    if len(run) >= fewest:
+    if np.count_nonzero(high[run]) >= fewest:
         yield run[0], run[-1] + 1, False
+
+
+def _high(sight: Sight) -> Bools:
+    """Say in which slots the sun stands above what hills and neighbours hide: 10°, or less where it never gets there."""
+    least = np.full(len(sight.grid.days), np.inf)
+    np.minimum.at(least, sight.days, sight.sky.zenith)
+    high: Bools = sight.sky.zenith < np.maximum(LOW_SUN_DEG, least[sight.days] + NOON_DEG)
+    return high
 
 
 def within(sight: Sight, first: int, last: int) -> Bools:

@@ -11,15 +11,25 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from core.quality import Reason
+from core.rungs import lasting_uncertainty
 from core.timebase import SLOT_HOURS
+from models.orientation import Orientation
 from models.series import Bools, Floats, Grid, Ints, SlotSeries, bit, from_us, reason_text
 from models.sky import Sky
 
 _RUNGS = tuple(r for r in Reason if r.value.startswith("rung_"))
-# Of the expectation, relative, k=1: how far it may be off for weeks on end, by where irradiance comes from.
-UNCERTAINTY = {"rung_poa": 0.03, "rung_ghi": 0.04}
-UNCERTAINTY_ELSE = 0.08
 Z90 = 1.6449
+LIT_WM2 = 20.0
+LIT = 0.01  # of the rating
+
+
+@dataclass(frozen=True)
+class Facing:
+    """Which plane an array's energy looks like, and what was due from that plane, kWh per slot at nameplate."""
+
+    found: Orientation
+    declared: tuple[float, float]  # tilt, azimuth
+    expected: Floats
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,8 @@ class Sight:
     light: Floats | None = None  # W/m² as the station shows it, believed or not; None where it has no such sensor
     clear_light: Floats | None = None  # W/m² a cloudless sky would show it
     light_name: str = "poa_wm2"
+    latitude: float = float("nan")
+    facing: Facing | None = None  # only where the shape of its days is strange
 
     @cached_property
     def days(self) -> Ints:
@@ -98,7 +110,7 @@ class Sight:
 
     def uncertainty(self, rung: str) -> float:
         """Return the relative uncertainty, k=1, of an expectation on this rung."""
-        return next((u for name, u in UNCERTAINTY.items() if name in rung.split()), UNCERTAINTY_ELSE)
+        return lasting_uncertainty(rung.split())
 
     def doubted(self, quantity: str) -> Bools:
         """Return the slots in which a sensor of the weather point is not believed."""
@@ -115,6 +127,17 @@ class Sight:
     def unlit(self, where: Bools) -> Sight:
         """Return the sight with no expectation to be held against in these slots."""
         return replace(self, measured=self.measured & ~where, by_measurement=self.due_known & ~where)
+
+    def made_light(self) -> tuple[Bools, Bools]:
+        """Return in which slots there was light, by the station or, without one, by what the array made; and where that is known."""
+        with np.errstate(invalid="ignore"):
+            if self.light is not None:
+                return self.light > LIT_WM2, np.isfinite(self.light)
+            return self.whole & (self.generation > LIT * self.rating_kw * SLOT_HOURS), self.whole
+
+    def seen_as(self, expected: Floats) -> Sight:
+        """Return the sight held against another expectation."""
+        return replace(self, expected=expected)
 
     def at(self, slot: int) -> datetime:
         """Return the first instant of a slot, or the end of the last one."""

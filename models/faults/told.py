@@ -9,7 +9,7 @@ import numpy as np
 
 from core.findings import Fault, Finding, Picture
 from core.quality import Event, Reason
-from core.timebase import day_bounds, day_of
+from core.timebase import SLOT_HOURS, day_bounds, day_of
 from models.faults.sight import Sight
 from models.faults.spans import joined
 from models.series import Bools, to_us
@@ -82,7 +82,7 @@ def _power(sight: Sight, event: Event, facts: dict[str, float | str]) -> Picture
     names = tuple(sight.at(n).astimezone(sight.zone).isoformat(timespec="minutes") for n in range(begin, end))
     size = np.abs(sight.power_kw[begin:end])
     measured = tuple(float(v) if np.isfinite(v) else None for v in size)
-    expected = tuple(float(4 * v) if np.isfinite(v) else None for v in sight.expected[begin:end])
+    expected = tuple(float(v / SLOT_HOURS) if np.isfinite(v) else None for v in sight.expected[begin:end])
     return Picture("slots", "kW", names, measured, expected, first - begin, last - begin, facts)
 
 

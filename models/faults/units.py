@@ -22,6 +22,7 @@ LIT = 0.05  # of the rating
 DAYS = 2
 FAR_K = 15.0  # from what is typical for the place and season
 NEAR_K = 12.0
+NO_WEATHER_K = 20.0  # from what is typical, for days on end
 FEWEST = 8  # slots of a day
 FITTING = 0.8  # of the days
 APART_DAYS = 21  # on mild days a wrong unit may look right
@@ -233,7 +234,8 @@ def _undone(
     """Return what must have been done to the values, where undoing it brings them to what the place and the modules say."""
     misses = {name: np.abs(undo(mean[days]) - typical[days]) for name, undo in UNDO.items()}
     name = min(misses, key=lambda k: float(np.median(misses[k])))
-    if np.mean(misses[name] < NEAR_K) < FITTING:
+    still = float(np.median(np.abs(mean[days] - typical[days])))
+    if np.mean(misses[name] < NEAR_K) < FITTING or still < NO_WEATHER_K:
         return None
     other = sight.weather.get("temp_module_c")
     if quantity == "temp_air_c" and other is not None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.findings import Fault
+from core.findings import Fault, details
 from core.quality import Event, Reason
+from core.text import Language
 from models.faults import lag
 from models.faults.diagnose import diagnose
 from models.faults.sight import Sight
@@ -95,6 +96,10 @@ def test_all_clocks_alike_are_one_finding_that_doubts_the_place():
     stuck = [Event("roof-meter", "stuck", day(n), day(n) + timedelta(hours=5), {"value": -0.1}) for n in range(20, 40)]
     (found,) = diagnose([off, replace(off, entity="shed", point="shed-meter")], stuck)
     assert (found.entity, found.picture.facts["minutes"], found.picture.facts["clocks"]) == ("station", 480.0, "all")
+    english, chinese = details(found, Language.EN), details(found, Language.ZH)
+    assert english.startswith("readings stamped 480 min too late, every clock here alike")
+    assert "120° too far east" in english
+    assert chinese.startswith("时间戳晚 480 分钟，所有电表和气象站都如此")
 
 
 def test_without_a_station_the_sun_alone_tells_a_shift_of_hours():
@@ -104,6 +109,22 @@ def test_without_a_station_the_sun_alone_tells_a_shift_of_hours():
     assert diagnose([blind]) == []
     (found,) = diagnose([late_meter(blind, 32, on(sight, 20, 59))])
     assert (found.entity, found.picture.facts["what"]) == ("roof", "+480 min")
+
+
+def shifts(sight: Sight) -> list[float]:
+    return [f.picture.facts["minutes"] for f in diagnose([sight]) if f.code is Fault.TIME_SHIFT]
+
+
+def test_what_moves_all_days_a_little_is_no_clock_and_a_shift_counts_from_there():
+    """An expectation that is some minutes late on all days and follows the clouds badly, as a satellite's does."""
+    sight = under_station(healthy())
+    draw = np.random.default_rng(8)
+    clouds = 1.0 - 0.1 * (draw.random(sight.grid.size) < 0.2) * np.isin(sight.days, range(0, 60, 3))
+    due = 0.5 * (sight.clear + np.roll(sight.clear, 1)) * clouds
+    far = replace(sight, expected=due, light=None, clear_light=None)
+    assert shifts(far) == []
+    (minutes,) = shifts(late_meter(far, 5, on(sight, 20, 39)))
+    assert abs(minutes - 75.0) <= 15.0
 
 
 def test_a_morning_that_was_cut_is_no_clock():
