@@ -60,8 +60,8 @@ def found(folder: Path, out: Path) -> None:
 
 def _page(pdf: Path, out: Path) -> None:
     """Save the page of a report on which the finding stands."""
-    words = ("should", "应发")
-    pages = [n for n, page in enumerate(pypdf.PdfReader(pdf).pages, 1) if any(w in page.extract_text() for w in words)]
+    titles = ("Faults found", "发现的故障")
+    pages = [n for n, page in enumerate(pypdf.PdfReader(pdf).pages, 1) if any(t in page.extract_text() for t in titles)]
     at = str(pages[0])
     tool = need("pdftoppm", "poppler-utils")
     subprocess.run([tool, "-png", "-r", "90", "-f", at, "-l", at, "-singlefile", pdf, out], check=True)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
 
 from core.findings import Fault, Finding
 from core.timebase import day_of
 from models.diagnosis import Diagnosis
 from tests import gate, labelled
 from tests.accuracy.row import Row
+from tests.data.pvops import fit
 
+EXPECTED = Path(__file__).parents[1] / "data" / "faults" / "r15_expected.csv.gz"
 SEEDS = 10
 FIRST, LAST = date(2018, 4, 1), date(2019, 3, 31)
 LOSS = date(2018, 10, 28)  # from where the file's own expectation shows it
@@ -57,8 +62,17 @@ def _loss(plant: gate.Computed) -> Row:
         f"found on the evening of {evening}, as of {day_of(whole.start, park.zone)}; in all {whole.lost_kwh / 1000:.0f} MWh, "
         f"90 % {whole.low_kwh / 1000:.0f} to {whole.high_kwh / 1000:.0f}"
     )
-    note = "by the file's own expectation, scaled to its healthy months, 2892 MWh"
+    note = f"by the file's own expectation, scaled to its healthy months, {by_file(whole) / 1000:.0f} MWh"
     return Row("a real loss", "pvOps R15, 20 MW", text, f"within {WITHIN_DAYS} days of {LOSS}", note)
+
+
+def by_file(loss: Finding) -> float:
+    """Return what R15 lost by the file's own expectation, in kWh, as much lower as it was too high before the loss."""
+    hours = fit.hours("R15")
+    made, due = hours["generated_kw"].to_numpy(), pd.read_csv(EXPECTED)["expected_kw"].to_numpy()
+    healthy, during = hours.index < loss.start, (hours.index >= loss.start) & (hours.index < loss.end)
+    bias = made[healthy].sum() / due[healthy].sum()
+    return float((bias * due - made)[during].sum())
 
 
 def _labelled() -> Iterator[Row]:

@@ -37,9 +37,9 @@ def rows() -> list[Row]:
     note = f"R15 without {measured.R15_LOSS[0]} to {measured.R15_LOSS[1]}; interval by bootstrap in blocks of two weeks"
     found.append(Row("band of 80 %, each day by earlier days only", DATA, text, "80 % within the interval", note))
     for name, plant in plants.items():
-        one = measured.inside(plant)
-        text = f"{len(one)} days, {100 * one['within'].mean():.1f}% within, mean width {100 * one['width'].mean():.1f}%"
-        found.append(Row("the same", name, text))
+        share, (low, high), width = measured.coverage([plant])
+        text = f"{len(measured.inside(plant))} days, {100 * share:.1f}% within ({100 * low:.1f} to {100 * high:.1f}%)"
+        found.append(Row("the same", name, f"{text}, mean width {100 * width:.1f}%", "80 % within the interval"))
     return found
 
 

@@ -52,6 +52,11 @@ def test_four_of_five_days_lie_in_the_band_as_far_as_so_many_days_can_tell(repla
     assert low <= 0.80 <= high
     assert low <= share <= high
     assert width < 0.10
+    for name, plant in replay.items():
+        own, (lowest, highest), wide = measured.coverage([plant])
+        print(f"{name}: {own:.1%} within ({lowest:.1%} to {highest:.1%}), mean width {wide:.1%}")
+        assert lowest <= 0.80 <= highest
+        assert wide < 0.10
 
 
 def test_the_band_of_a_day_knows_only_days_before_it(replay):
