@@ -25,7 +25,8 @@ DROP = 0.06  # over the whole stretch: what an array must fall to be held faulty
 ALONE = 0.10  # without a wash at its end: a drift of the season looks alike
 SURE = 1e-4  # Kendall's p
 STRAIGHT = 0.75  # misfit of the line over that of the best step
-ON_BOTH_SIDES = 0.01  # or Kendall's p of the fall within what lies before and after that step
+ON_BOTH_SIDES = 0.01  # or Kendall's p of the fall within what lies before and after that step, together
+ON_EACH_SIDE = 0.15  # and of either: what falls for a while and then stays down is no dust
 WASHED = 0.5  # of the drop that comes back within
 WASH_DAYS = 3  # days of enough sun
 BACK = 0.6
@@ -111,7 +112,9 @@ def _is_line(y: Floats, misfit: float) -> bool:
     Where days scatter as much as they fall a step fits about as well; but what fell by a step is level on both sides of it.
     """
     step, at = _step(y)
-    return misfit < STRAIGHT * step or _falls_within(y[:at], y[at:]) < ON_BOTH_SIDES
+    sides = y[:at], y[at:]
+    falls = _falls_within(*sides) < ON_BOTH_SIDES and all(_falls_within(side) < ON_EACH_SIDE for side in sides)
+    return misfit < STRAIGHT * step or falls
 
 
 def _falls_within(*parts: Floats) -> float:
