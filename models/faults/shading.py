@@ -22,6 +22,7 @@ RETURNS = 10  # bright days on which it must have been seen
 SHADED = 0.85  # of what the rest of the day shows
 REST_WELL = 0.90  # of expectation: where the rest is weak too the array is, and no shade
 OFTEN = 0.75  # of the bright days
+DEEPER = 0.6  # of what the earlier half of the days lacked
 SHORTEST, LONGEST = 4, 20  # quarter-hours
 BRIGHT = 0.7  # of the brightest the quarter-hour saw in the window: there is a beam to block
 HIGH_SUN_DEG = 75.0  # zenith; lower down glass reflects and horizons begin
@@ -116,8 +117,7 @@ def _finding(sight: Sight, shade: _Shade, made: Matrix, due: Matrix, sun: Matrix
         ratio = np.nansum(made[:, quarters], axis=1) / np.nansum(due[:, quarters], axis=1)
         outside = np.r_[0 : shade.first, shade.last : QUARTERS]
         rest = np.nansum(made[:, outside], axis=1) / np.nansum(due[:, outside], axis=1)
-    top = np.nanmax(np.where(np.isfinite(sun), sun, 0.0), axis=0)[quarters]
-    bright = np.nansum(sun[:, quarters], axis=1) >= BRIGHT * float(np.sum(top))
+    bright = np.nansum(sun[:, quarters], axis=1) >= BRIGHT * _brightest(sun[:, quarters])
     # Held against the rest of the same day: where that is weak too, more than a shadow is at work.
     dark = bright & (ratio < (1 + SHADED) / 2 * rest) & (rest >= REST_WELL * shade.usual)
     core = np.flatnonzero(dark[shade.begin : shade.end]) + shade.begin
@@ -125,7 +125,7 @@ def _finding(sight: Sight, shade: _Shade, made: Matrix, due: Matrix, sun: Matrix
         return None
     begin, end = _reach(dark, bright, int(core[0]), int(core[-1]))
     low = [n for n in range(begin, end + 1) if dark[n]]
-    if len(low) < RETURNS:
+    if len(low) < RETURNS or not _is_steady(ratio[low] / rest[low]):
         return None
     quarter = quarter_of_day(sight)
     inside = (quarter >= shade.first) & (quarter < shade.last) & (sight.days >= begin) & (sight.days <= end)
@@ -156,6 +156,19 @@ def _finding(sight: Sight, shade: _Shade, made: Matrix, due: Matrix, sun: Matrix
             {"share": share, "what": f"{_clock(shade.first)}–{_clock(shade.last)}"},
         ),
     )  # fmt: skip
+
+
+def _is_steady(shares: Floats) -> bool:
+    """Say whether the hours lack about as much on the later days as on the earlier: what deepens day by day is no shadow."""
+    early, late = (float(np.median(part)) for part in np.array_split(shares, 2))
+    return early - late < DEEPER * (1 - early)
+
+
+def _brightest(sun: Matrix) -> Floats:
+    """Return for every day the light of the brightest of each quarter-hour in the days around it: summer is no measure of winter."""
+    seen = np.where(np.isfinite(sun), sun, 0.0)
+    around = [seen[max(0, n - WINDOW) : n + WINDOW + 1] for n in range(len(seen))]
+    return np.array([float(np.sum(np.max(days, axis=0))) for days in around])
 
 
 def _reach(dark: Bools, bright: Bools, begin: int, end: int) -> tuple[int, int]:

@@ -139,4 +139,10 @@ def test_what_is_put_into_clean_measured_series_is_found_and_nothing_else(clean)
 
 @pytest.mark.slow
 def test_the_same_of_more_places_and_strengths(clean):
-    held_to_the_gate(gate.tried(clean, range(2, 10)))
+    tallies = gate.tried(clean, range(2, 10))
+    held_to_the_gate(tallies)
+    # No kind hides behind the others.
+    for kind in gate.KINDS:
+        whole = gate.pooled(tallies[name, kind] for name in clean)
+        assert gate.recall(whole) >= 0.8, kind
+        assert gate.precision(whole) >= 0.8, kind
