@@ -69,14 +69,7 @@ def net_zero_verdict(tier: Tier, label: Text, net_balance_kwh: float, plan_kwh: 
     judging.
     """
     if tier is Tier.UNKNOWN or not math.isfinite(net_balance_kwh):
-        measured = percent(coverage)
-        return Verdict(
-            Tier.UNKNOWN,
-            Text(
-                zh=f"{label.zh}：仅 {measured} 的数据为实测，不足以判断是否达到净零。",
-                en=f"{label.en}: only {measured} of the data are measured, too few to judge net zero.",
-            ),
-        )
+        return Verdict(Tier.UNKNOWN, _too_little(label, coverage))
     amount = energy(abs(net_balance_kwh))
     short = net_balance_kwh < 0
     zh = f"{label.zh}：距净零差 {amount}" if short else f"{label.zh}：超出净零 {amount}"
@@ -86,3 +79,16 @@ def net_zero_verdict(tier: Tier, label: Text, net_balance_kwh: float, plan_kwh: 
         zh += f"，计划{'差' if plan_kwh < 0 else '超出'} {plan}"
         en += f"; the plan was {plan} {'short' if plan_kwh < 0 else 'beyond'}"
     return Verdict(tier, Text(zh=zh + "。", en=en + "."))
+
+
+def _too_little(label: Text, coverage: float) -> Text:
+    if not coverage > 0:
+        return Text(
+            zh=f"{label.zh}：净余额没有实测数据，无法判断是否达到净零。",
+            en=f"{label.en}: nothing of the net balance was measured, so net zero cannot be judged.",
+        )
+    measured = percent(coverage)
+    return Text(
+        zh=f"{label.zh}：仅 {measured} 的数据为实测，不足以判断是否达到净零。",
+        en=f"{label.en}: only {measured} of the data are measured, too few to judge net zero.",
+    )

@@ -186,7 +186,7 @@ def test_month_without_data_says_so(park):
     assert report.scope.empty
     assert not report.headline.stands
     assert not report.energy.supply_total.known
-    assert report.headline.verdict.sentence.en.startswith("October 2026: only 0.0 % of the data are measured")
+    assert report.headline.verdict.sentence.en.startswith("October 2026: nothing of the net balance was measured")
 
 
 def test_month_of_a_clock_change(state):
