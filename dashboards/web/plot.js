@@ -61,7 +61,7 @@ function drawing(list, axis, look, width) {
   const unit = rem();
   const height = Math.round(look.height * unit);
   const scale = look.scale || scaleOf(list, look.unit === "1");
-  const left = look.small ? 0 : unit * 2.9;
+  const left = look.small ? 0 : unit * (inMwh(Math.max(scale.high, -scale.low), look.unit) ? 3.6 : 2.9);
   const bottom = look.small ? 1 : unit * 1.35;
   const top = look.small ? 2 : look.now ? unit * 1.9 : unit * 0.5;
   const size = axis.starts.length;
@@ -96,11 +96,12 @@ function marked(look, place) {
   return s("rect", { x: from, y: place.top, width: to - from, height: place.bottom - place.top, class: "marked" });
 }
 
+const inMwh = (value, unit) => unit === "kWh" && Math.abs(value) >= 10_000;
+
 function tickText(value, unit, step) {
   if (unit === "1") return minus(`${Math.round(value * 1000) / 10}%`);
   const digits = step >= 1 || value === 0 ? 0 : Math.min(3, Math.ceil(-Math.log10(step)));
-  const big = unit === "kWh" && Math.abs(value) >= 10_000;
-  const text = big ? `${+(value / 1000).toFixed(1)}M` : step >= 1 && step % 1 ? String(value) : value.toLocaleString("en", { maximumFractionDigits: Math.max(digits, step % 1 ? 1 : 0) });
+  const text = inMwh(value, unit) ? `${+(value / 1000).toFixed(1)} MWh` : step >= 1 && step % 1 ? String(value) : value.toLocaleString("en", { maximumFractionDigits: Math.max(digits, step % 1 ? 1 : 0) });
   return minus(text);
 }
 
