@@ -76,7 +76,7 @@ def net_zero_verdict(tier: Tier, label: Text, net_balance_kwh: float, plan_kwh: 
     en = f"{label.en}: {amount} short of net zero" if short else f"{label.en}: {amount} beyond net zero"
     if math.isfinite(plan_kwh):
         plan = energy(abs(plan_kwh))
-        zh += f"，计划{'差' if plan_kwh < 0 else '超出'} {plan}"
+        zh += f"；原计划{'短缺' if plan_kwh < 0 else '超出'} {plan}"
         en += f"; the plan was {plan} {'short' if plan_kwh < 0 else 'beyond'}"
     return Verdict(tier, Text(zh=zh + "。", en=en + "."))
 

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from core.findings import FAULT_WORDS, Fault
 from core.park import Park
 from core.text import MINUS, MISSING, MONTHS_EN, Language, Text, day_name
+from core.timebase import day_of
 from core.why import Cause, Gap, Note, Part, Why
 
 FINE_BELOW = 100.0  # kWh; differences below it are written with a decimal
@@ -186,7 +187,7 @@ def notes(why: Why, park: Park, language: Language) -> list[str]:
         if why.days and not (why.until is not None and gap == Gap.FUTURE):  # "so far" has said it
             reason = GAPS[Gap(gap)].say(language)
             said.append(
-                f"未计入 {count} 日：{reason}。" if language is Language.ZH else f"{count} d left out: {reason}."
+                f"未计入 {count} 天：{reason}。" if language is Language.ZH else f"{count} d left out: {reason}."
             )
     return said
 
@@ -213,11 +214,22 @@ def said_period(why: Why, park: Park, language: Language) -> str:
             and (why.first.year, why.first.month) == (why.last.year, why.last.month)
         ):
             name = month_of(why.first, language)
-        return f"{name}（截至 {until}）" if zh else f"{name} (so far, to {until})"
-    whole = (why.last - why.first).days + 1
-    if 0 < why.days < whole:
-        return f"{name}（其中 {why.days}/{whole} 日）" if zh else f"{name} ({why.days} of {whole} days)"
-    return name
+        due = (day_of(why.until, park.zone) - why.first).days + 1
+        of = _days_of(why.days, due, language)
+        return (
+            f"{name}（截至 {until}{f'，{of}' if of else ''}）"
+            if zh
+            else f"{name} (so far, to {until}{f'; {of}' if of else ''})"
+        )
+    of = _days_of(why.days, (why.last - why.first).days + 1, language)
+    return (f"{name}（{of}）" if zh else f"{name} ({of})") if of else name
+
+
+def _days_of(days: int, whole: int, language: Language) -> str:
+    """Say how many of a period's days are split; "" where all or none are."""
+    if not 0 < days < whole:
+        return ""
+    return f"{whole} 天中的 {days} 天" if language is Language.ZH else f"{days} of {whole} days"
 
 
 def month_of(day: date, language: Language) -> str:

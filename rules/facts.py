@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -88,6 +89,28 @@ class Explained:
 
 
 @dataclass(frozen=True)
+class Happened:
+    """Events of one kind and entity, put in order so that a meter with thousands of them is judged as quickly."""
+
+    by_start: Sequence[Event]
+    ends: Sequence[datetime]
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> Happened:
+        """Put them in order."""
+        by_start = sorted(events, key=lambda e: e.start)
+        return cls(by_start, sorted(e.end for e in by_start))
+
+    def within(self, oldest: datetime, at: datetime) -> tuple[int, Event | None]:
+        """Return how many began by `at` and lasted until `oldest` or longer, and which of them began last."""
+        begun = bisect_right(self.by_start, at, key=lambda e: e.start)
+        count = begun - bisect_left(self.ends, oldest)
+        last_first = (self.by_start[n] for n in range(begun - 1, -1, -1)) if count else ()
+        newest = next((e for e in last_first if e.end >= oldest), None)
+        return count, newest
+
+
+@dataclass(frozen=True)
 class Facts:
     """Everything one evaluation or replay judges by."""
 
@@ -103,6 +126,7 @@ class Facts:
     silent: dict[tuple[float, float, datetime], Silent] = field(
         default_factory=dict, compare=False
     )  # found out already
+    happened: dict[tuple[object, ...], Happened] = field(default_factory=dict, compare=False)  # looked up already
     told: dict[str, list[AlertRecord]] = field(default_factory=dict, compare=False)  # by fingerprint, so far
 
     def tell(self, alerts: Iterable[AlertRecord]) -> None:

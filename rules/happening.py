@@ -10,7 +10,7 @@ from pydantic import Field
 from core.park import Park
 from core.quality import Event
 from core.store import AlertRecord
-from rules.facts import Facts, Moment
+from rules.facts import Facts, Happened, Moment
 from rules.lifecycle import Observation
 from rules.watch import Cadence, Watch
 
@@ -44,37 +44,39 @@ class Happening(Watch):
     def observe(self, entity: str, facts: Facts, moment: Moment, alert: AlertRecord | None) -> Observation:
         del alert
         oldest = moment.at - timedelta(days=self.within_days)
-        found = [e for e in self._mine(entity, facts) if e.start <= moment.at and e.end >= oldest]
-        if not found:
+        count, newest = self._mine(entity, facts).within(oldest, moment.at)
+        if newest is None:
             return Observation(active=False)
-        newest = max(found, key=lambda e: e.start)
         return Observation(
             active=True,
-            value=float(len(found)),
+            value=float(count),
             since=newest.start,
             params={
                 **newest.params,
                 "code": newest.code,
                 "event_at": newest.start.isoformat(),
                 "event_end_at": newest.end.isoformat(),
-                "count": float(len(found)),
+                "count": float(count),
             },
         )
 
     def replay_instants(self, entity: str, facts: Facts, start: datetime, end: datetime) -> list[datetime]:
         """Look when an event has just happened, when it is too old, and at the end."""
         too_old = timedelta(days=self.within_days, seconds=1)
-        edges = [t for e in self._mine(entity, facts) for t in (e.start, e.end + too_old)]
+        edges = [t for e in self._mine(entity, facts).by_start for t in (e.start, e.end + too_old)]
         return sorted({t for t in (*edges, end) if start <= t <= end})
 
-    def _mine(self, entity: str, facts: Facts) -> list[Event]:
-        return [
-            e
-            for e in facts.events.get(entity, ())
-            if e.code in self.codes
-            and e.end - e.start >= timedelta(hours=self.min_hours)
-            and not (self.confirmed_by_device and _confirmed(e, facts.park))
-        ]
+    def _mine(self, entity: str, facts: Facts) -> Happened:
+        kind = (entity, self.codes, self.min_hours, self.confirmed_by_device)
+        if kind not in facts.happened:
+            facts.happened[kind] = Happened.of(
+                e
+                for e in facts.events.get(entity, ())
+                if e.code in self.codes
+                and e.end - e.start >= timedelta(hours=self.min_hours)
+                and not (self.confirmed_by_device and _confirmed(e, facts.park))
+            )
+        return facts.happened[kind]
 
 
 def _confirmed(event: Event, park: Park) -> bool:

@@ -7,7 +7,7 @@ export const id = "why";
 
 const WORDS = {
   zh: {
-    title: "为什么与计划不同", note: (n) => `每一步是一个原因使净余额增减的电量；各步相加恰为差额（计入 ${n} 日）`, parts: "各项明细", cause: "原因", where: "位置",
+    title: "为什么与计划不同", note: (n) => `每一步是一个原因使净余额增减的电量；各步相加恰为差额（计入 ${n} 天）`, parts: "各项明细", cause: "原因", where: "位置",
     better: "增加净余额", worse: "减少净余额", unexplained: "原因不明", unit: "kWh", found: "发现本身",
     method: "各项为 Shapley 值：在所有替换顺序上取平均，没有哪一种顺序优先。“原因不明”由实测发电量与各项原因所解释的发电量单独算出，不是余数。",
   },

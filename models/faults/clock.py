@@ -240,7 +240,9 @@ def _as_seen(sight: Sight, station: Sequence[Shift]) -> Floats | None:
     light = _light_in_time(sight.light, sight, station)
     high = sight.clear_light > LOWEST_WM2
     share = np.clip(light / np.where(high, sight.clear_light, 1.0), 0.0, BRIGHTEST)
-    return np.minimum(sight.clear * np.where(high, share, 1.0), sight.rating_kw * SLOT_HOURS)
+    # Days nobody saw have no shape, not even in the twilight where no share can be told.
+    seen = np.where(high, share, np.where(np.isfinite(light), 1.0, np.nan))
+    return np.minimum(sight.clear * seen, sight.rating_kw * SLOT_HOURS)
 
 
 def _light_in_time(light: Floats, sight: Sight, station: Sequence[Shift]) -> Floats:

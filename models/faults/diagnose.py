@@ -20,7 +20,7 @@ from models.faults.outage import outages
 from models.faults.sight import Sight
 from models.faults.snow import snows
 from models.faults.soiling import soilings
-from models.faults.told import sensor_findings, stuck_findings, stuck_slots
+from models.faults.told import sensor_findings, stuck_findings, stuck_slots, without_limits
 from models.faults.units import wrong_degrees, wrong_light, wrong_power
 from models.series import Bools, to_us
 
@@ -57,8 +57,9 @@ def diagnose(sights: Sequence[Sight], events: Sequence[Event] = ()) -> list[Find
             meter = meter.unlit(slots_of(meter, finding))  # noqa: PLW2901 - one station after the other
         units, sight = wrong_power(meter, events)
         found += units
-        found += stuck_findings(sight, events)
-        seen = sight.without(stuck_slots(sight, events))
+        frozen = without_limits(sight, events)
+        found += stuck_findings(sight, frozen)
+        seen = sight.without(stuck_slots(sight, frozen))
         found += night_consumption(seen)
         for search in AKIN if sight.entity in askew else SEARCHES:
             own = search(seen)

@@ -31,7 +31,7 @@ from models.faults.sight import Z90, Sight
 
 HALF = 0.5  # of a day's expected energy that no more specific cause has explained
 STEADY = 0.35  # scatter after the fall over its depth: a lost string takes the same share every day
-SURE = 0.8  # that anything was lost at all, over the whole of it
+SURE = 0.95  # that anything was lost at all: the 90 % interval of what is told does not reach zero
 MEDIAN_LOSS = 1.2533  # standard error of a median over that of a mean
 
 

@@ -15,6 +15,7 @@ from models.faults.spans import joined
 from models.series import Bools, to_us
 
 APART_DAYS = 3
+BESIDE_LIMIT, DUE_AT_LIMIT = 1.03, 0.9  # of the value: what a meter and an expectation may be off
 
 
 def sensor_findings(sight: Sight, events: Sequence[Event], units: Iterable[Finding]) -> list[Finding]:
@@ -35,6 +36,26 @@ def sensor_findings(sight: Sight, events: Sequence[Event], units: Iterable[Findi
             }
             found.append(_finding(sight, sight.under, Fault.SENSOR, first, last, _shown(sight, quantity, first, facts)))
     return found
+
+
+def without_limits(sight: Sight, events: Sequence[Event]) -> list[Event]:
+    """Return the events without values that stood still because output was held down: that is curtailment.
+
+    A limit is reached from below and left to below, and all the while as much was due; a value that froze stays while
+    less is due, or the first that follows jumps above it.
+    """
+    return [e for e in events if not (e.entity == sight.point and e.code == "stuck" and _is_limit(sight, e))]
+
+
+def _is_limit(sight: Sight, event: Event) -> bool:
+    starts = sight.grid.edges_us[:-1]
+    slots = np.flatnonzero((starts >= to_us(event.start)) & (starts < to_us(event.end)))
+    if not len(slots) or not np.isfinite(sight.expected[slots]).all():
+        return False
+    level = float(np.median(sight.generation[slots]))
+    beside = [n for n in (slots[0] - 1, slots[-1] + 1) if 0 <= n < sight.grid.closed]
+    below = all(not sight.generation[n] > BESIDE_LIMIT * level for n in beside)
+    return below and bool(np.min(sight.expected[slots]) >= DUE_AT_LIMIT * level)
 
 
 def stuck_findings(sight: Sight, events: Sequence[Event]) -> list[Finding]:

@@ -38,7 +38,7 @@ LABEL = Text(zh="10 月至今", en="October so far")
 def test_the_verdict_names_the_gap_and_the_plan() -> None:
     verdict = net_zero_verdict(Tier.RED, LABEL, -412, -150, 0.99)
     assert verdict.sentence.en == "October so far: 412 kWh short of net zero; the plan was 150 kWh short."
-    assert verdict.sentence.zh == "10 月至今：距净零差 412 kWh，计划差 150 kWh。"
+    assert verdict.sentence.zh == "10 月至今：距净零差 412 kWh；原计划短缺 150 kWh。"
     beyond = net_zero_verdict(Tier.GREEN, LABEL, 5200, float("nan"), 0.99)
     assert beyond.sentence.en == "October so far: 5,200 kWh beyond net zero."
 

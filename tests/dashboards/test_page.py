@@ -30,7 +30,7 @@ def test_the_first_screen(visit, site, answer, tmp_path: Path, language: str, wi
     page = visit(language, width, theme)
     _drawn(page)
     sentence = {
-        "zh": "11 月至今：距净零差 17.7 MWh，计划差 14.2 MWh。",
+        "zh": "11 月至今：距净零差 17.7 MWh；原计划短缺 14.2 MWh。",
         "en": "November so far: 17.7 MWh short of net zero; the plan was 14.2 MWh short.",
     }
     expect(page.locator(".sentence")).to_have_text(sentence[language])

@@ -72,7 +72,7 @@ def test_the_verdict_names_the_month_the_gap_and_the_plan(look, set_value):
     set_value(Period.MONTH, "plan_net_balance_kwh", -150.2)
     english, chinese = look("en")["verdict"], look("zh")["verdict"]
     assert english["sentence"] == "November so far: 412 kWh short of net zero; the plan was 150 kWh short."
-    assert chinese["sentence"] == "11 月至今：距净零差 412 kWh，计划差 150 kWh。"
+    assert chinese["sentence"] == "11 月至今：距净零差 412 kWh；原计划短缺 150 kWh。"
     assert (english["tier"], english["tier_word"], chinese["tier_word"]) == ("yellow", "close", "接近")
 
 

@@ -91,7 +91,7 @@ def test_changed_values_are_told_mark_their_days_only_and_are_on_record(world: W
         ("grid", "conflict_imported", 2, 2, 2),
         ("grid", "conflict_imported", 5, 5, 1),
     ]
-    assert "2 values other than those stored (grid-1 energy_import_kwh : 30 → 30.5)" in event_words(
+    assert "2 values other than those stored (grid-1 imported energy register : 30 → 30.5)" in event_words(
         events[0], world.park, Language.EN
     )
     world.settle()

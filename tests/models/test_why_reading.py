@@ -322,7 +322,7 @@ def test_a_month_that_rests_on_one_day_says_so() -> None:
     first, last = date(2026, 6, 1), date(2026, 6, 30)
     one = replace(said({"hall": -40.0}), first=first, last=last, left_out={"no_plan": 29})
     assert sentence(one, park, Language.EN).startswith("June 2026 (1 of 30 days): net balance ")
-    assert sentence(one, park, Language.ZH).startswith("2026 年 6 月（其中 1/30 日）净余额")
+    assert sentence(one, park, Language.ZH).startswith("2026 年 6 月（30 天中的 1 天）净余额")
     assert document(one, park, Language.EN)["period"] == "June 2026 (1 of 30 days)"
     whole = replace(one, days=30)
     assert sentence(whole, park, Language.EN).startswith("June 2026: ")

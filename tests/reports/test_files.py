@@ -57,7 +57,7 @@ def test_files_of_a_month(written):
 @pytest.mark.parametrize(
     ("language", "verdict", "balance", "page"),
     [
-        ("zh", "2026 年 10 月：距净零差 8,930 kWh，计划差 7,750 kWh。", "30,752.000", "第 1 页，共 7 页"),
+        ("zh", "2026 年 10 月：距净零差 8,930 kWh；原计划短缺 7,750 kWh。", "30,752.000", "第 1 页，共 7 页"),
         ("en", "October 2026: 8,930 kWh short of net zero; the plan was", "30,752.000", "page 1 of 7"),
     ],
 )

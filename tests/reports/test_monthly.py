@@ -55,7 +55,7 @@ def test_verdict_compares_with_a_plan_of_every_day(october):
     h = october.headline
     assert h.verdict.tier is Tier.RED
     assert h.verdict.sentence.en == "October 2026: 8,930 kWh short of net zero; the plan was 7,750 kWh short."
-    assert h.verdict.sentence.zh == "2026 年 10 月：距净零差 8,930 kWh，计划差 7,750 kWh。"
+    assert h.verdict.sentence.zh == "2026 年 10 月：距净零差 8,930 kWh；原计划短缺 7,750 kWh。"
     assert h.stands
     assert (h.planned_days, h.elapsed_days) == (31, 31)
 
