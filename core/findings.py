@@ -203,12 +203,15 @@ FAULT_WORDS: dict[Fault, Text] = {
 
 ADVICE: dict[Fault, Text] = {
     Fault.UNITS: Text(
-        zh="在设备模板中更正单位后重新计算", en="Put the unit right in the device's template, then recompute"
+        zh="在设备模板中更正单位；已存的读数不随之改变，电量可用 parkwatt correct 更正",
+        en="Put the unit right in the device's template; readings already stored keep theirs, energy among them is put "
+        "right by `parkwatt correct`",
     ),
     Fault.TIME_SHIFT: Text(zh="给设备校时，核对时区和夏令时", en="Set the device's clock; check time zone and DST"),
     Fault.ORIENTATION: Text(
-        zh="核对 PARK.yaml 中的倾角、方位角和经纬度（见 parkwatt orientation）",
-        en="Check tilt, azimuth and coordinates in PARK.yaml; `parkwatt orientation` shows what the energy says",
+        zh="核对 PARK.yaml 中的倾角、方位角和经纬度（见 parkwatt orientation），更正后运行 parkwatt recompute",
+        en="Check tilt, azimuth and coordinates in PARK.yaml; `parkwatt orientation` shows what the energy says, and "
+        "`parkwatt recompute` brings history in line with what was changed",
     ),
     Fault.SENSOR: Text(zh="检查传感器、接线和安装位置", en="Check the sensor, its wiring and its place"),
     Fault.STUCK: Text(zh="检查电表通信，重启采集器", en="Check the meter's connection, restart the logger"),

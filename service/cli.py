@@ -29,6 +29,7 @@ from service import (
     memory,
     orientation_command,
     outlook_command,
+    recompute_command,
     serving,
     why_command,
 )
@@ -196,6 +197,11 @@ def _history(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.add_argument("--to", dest="last", type=_day, required=True, metavar="D", help="last local day")
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="ends in .csv or .parquet")
     _with_park(command, lambda a: history.export(_load(a.park), a))
+
+    command = add("recompute", help="compute history anew, after arrays or site were put right in PARK.yaml")
+    command.add_argument("--from", dest="first", type=_day, metavar="D", help="first local day (default: of readings)")
+    command.add_argument("--to", dest="last", type=_day, metavar="D", help="last local day (default today)")
+    _with_park(command, lambda a: recompute_command.command(_load(a.park), a.first, a.last))
 
     command = add("archive", help="write the readings of closed months to files, one a month")
     command.add_argument("--before", type=_day, required=True, metavar="D", help="months that ended by this local day")

@@ -34,7 +34,7 @@ from models.outlooks import Outlooks
 from rules.engine import RuleEngine
 from rules.notify.pipeline import Notifier
 from rules.words import speaker
-from service import collectors
+from service import basis, collectors
 from service.lateness import Lateness
 from service.memory import give_back
 from service.transfer import refuse_unfinished
@@ -182,6 +182,7 @@ class Jobs:
 
     def start(self) -> None:
         """Begin at once, then at short intervals."""
+        basis.compare(self._runtime.park, self._runtime.state)
         now = self._runtime.clock.now()
         self._add("compute", self._run_compute, now, seconds=COMPUTE_EVERY_S)
         self._add("rules", self._run_rules, now + timedelta(seconds=10), seconds=RULES_EVERY_S)
@@ -328,6 +329,7 @@ def catch_up(runtime: Runtime, progress: Callable[[int, int], None] | None = Non
     """
     now = runtime.clock.now()
     with runtime.working:
+        basis.compare(runtime.park, runtime.state)
         Compute(runtime.park, runtime.store, runtime.state).run(now, progress)
         Outlooks(runtime.park, runtime.store, runtime.state).run(now)
         Diagnosis(runtime.park, runtime.store, runtime.state).run(now)
