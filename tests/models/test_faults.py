@@ -164,6 +164,27 @@ def test_a_stuck_value_is_told_once_for_the_days_it_lasted():
     assert found.picture.facts == {"hours": 8.0, "what": "20.0 kW"}
 
 
+def test_a_limit_held_exactly_is_curtailment_and_no_stuck_value():
+    sight = healthy()
+    where = on(sight, 30, 40)
+    limited = np.where(where, np.minimum(sight.generation, 10.0), sight.generation)
+    starts = [np.flatnonzero(where & (limited == 10.0) & (sight.days == n)) for n in range(30, 40)]
+    events = [
+        Event("roof-meter", "stuck", sight.at(int(s[0])), sight.at(int(s[-1]) + 1), {"value": -40.0})
+        for s in starts
+        if len(s) >= 12
+    ]
+    assert len(events) == 9  # one of the ten was too dull to reach it for three hours
+    held = replace(sight, generation=limited, power_kw=-limited * 4)
+    assert {f.code for f in diagnose([held], events)} == {Fault.CURTAILMENT}
+    frozen = Event(
+        "roof-meter", "stuck", day(50) + timedelta(hours=10), day(50) + timedelta(hours=13), {"value": -40.0}
+    )
+    late = on(sight, 50, 50) & (np.arange(sight.grid.size) % 96 >= 40) & (np.arange(sight.grid.size) % 96 < 52)
+    stood = np.where(late, 10.0, sight.generation)
+    assert Fault.STUCK in {f.code for f in diagnose([replace(sight, generation=stood, power_kw=-stood * 4)], [frozen])}
+
+
 def test_a_sensor_nobody_believes_is_told_of_its_station():
     sight = healthy()
     events = [

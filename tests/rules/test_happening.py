@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from core.quality import Event
 from core.text import Language
+from rules.facts import Happened
 from rules.words import speaker
 
 NOON = datetime(2026, 11, 13, 4, 0, tzinfo=UTC)
@@ -92,3 +93,15 @@ def test_without_a_loss_nothing_is_said_of_the_broker(world) -> None:
     world.state.happened = [Event(world.park.id, "conflict", NOON - DAY / 8, NOON - DAY / 8, {})]
     world.engine().evaluate(NOON)
     assert world.history("broker_dropped") == world.history("session_forgotten") == []
+
+
+def test_a_long_event_outlives_those_that_began_after_it() -> None:
+    hour = timedelta(hours=1)
+    long, early, late = (
+        Event("hall-a", "implausible", NOON + a * hour, NOON + b * hour, {}) for a, b in ((0, 10), (2, 3), (5, 6))
+    )
+    happened = Happened.of([late, long, early])
+    assert happened.within(NOON + 4 * hour, NOON + 5 * hour) == (2, late)
+    assert happened.within(NOON + 7 * hour, NOON + 8 * hour) == (1, long)
+    assert happened.within(NOON + 11 * hour, NOON + 12 * hour) == (0, None)
+    assert happened.within(NOON - 2 * hour, NOON - hour) == (0, None)

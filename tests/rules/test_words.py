@@ -216,7 +216,7 @@ def test_every_rule_can_speak_without_any_parameter(world, rule: str) -> None:
 def test_details_and_ends(world) -> None:
     say = speaker(world.park)
     assert say(alert("deficit_day"), Language.ZH).detail == (
-        "当日用电 2,140 kWh，光伏发电 1,730 kWh（应发 1,800 kWh）；计划净余额 −150 kWh。"
+        "最后一天（11 月 14 日）：当日用电 2,140 kWh，光伏发电 1,730 kWh（应发 1,800 kWh）；计划净余额 −150 kWh。"
         "该日无法逐项分解，以往日为比：天气 −160 kWh，光伏相对应发 −70.3 kWh，用电相对往日 −31.4 kWh（负值使净余额变差）。"
     )
     assert say(alert("self_sufficiency_month"), Language.EN).detail == (
@@ -237,7 +237,7 @@ def test_what_is_not_known_is_left_out(world) -> None:
     say = speaker(world.park)
     no_plan = alert("deficit_day", plan_kwh="", beyond_kwh="", expected_kwh=float("nan"), weather_by_days_kwh="")
     assert say(no_plan, Language.EN).title == "13 November: 412 kWh short of net zero"
-    assert say(no_plan, Language.EN).detail == "Consumption 2,140 kWh, PV generation 1,730 kWh."
+    assert say(no_plan, Language.EN).detail == "Last day, 14 November: Consumption 2,140 kWh, PV generation 1,730 kWh."
     unpriced = alert("pv_below_expectation", lost_money="")
     assert say(unpriced, Language.ZH).title.endswith("少发约 240 kWh")
 
