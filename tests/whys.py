@@ -10,7 +10,9 @@ from datetime import date
 from pathlib import Path
 
 from core.text import Language
+from core.why_waterfall import document
 from core.why_words import part_name, sentence
+from service.why_command import lines as lines_of
 from tests.why_twin import DAYS, MONTHS, Held, held
 
 TARGET = Path(__file__).parents[1] / "docs" / "whys.md"
@@ -20,8 +22,8 @@ Made by `make whys`; the pictures by `make pictures ARGS=--measured`. Ten days a
 wrong: a string and an inverter lost, an outage, an order to curtail, a party, a closed day, silent meters. Each part is
 what the park says of itself, in kWh; negative made the balance worse. *Truth* is the twin of the park simulated with and
 without the cause, as the mean of putting it in first and last; *removed* is the same by removing it alone. A part is right where it
-is within 15 % of the truth or 2 % of the consumption (tests/service/test_why_truth.py). How it is done stands in the
-[guide](guide.md#why-a-balance-differs-from-its-plan).
+is within 15 % of the truth or 2 % of the consumption (tests/service/test_why_truth.py). The waterfalls are drawn as
+`parkwatt why` draws them; how it is done stands in the [guide](guide.md#why-a-balance-differs-from-its-plan).
 
 ![16 October 2026](images/why-day-en.png)
 
@@ -34,6 +36,8 @@ def table(park: Held, first: date, last: date) -> list[str]:
     said, rows = park.rows(first, last)
     days = f"{first:%A} {first}" if first == last else f"{first:%B %Y}"
     lines = [f"\n## {days}\n", *(f"{sentence(said, park.park, language)}\n" for language in reversed(Language))]
+    drawn = lines_of(document(said, park.park, Language.EN))
+    lines += ["```text", *drawn[: drawn.index("")], "```\n"]
     lines += ["| part | kWh | truth | removed | |", "|---|--:|--:|--:|---|", f"| plan | {said.plan_kwh:,.0f} | | | |"]
     for row in rows:
         name = part_name(row.part, park.park, Language.EN)
