@@ -70,10 +70,10 @@ def lack_of(searched: Searched | None, first: date, last: date, today: date) -> 
         return NEVER
     last = min(last, today - timedelta(days=1))
     since = searched.first if searched.cut else date.min
-    if since <= first and last <= searched.last:
+    if since <= first and searched.first <= last <= searched.last:
         return None
     zh, en = f"{searched.first} 至 {searched.last}", f"{searched.first} to {searched.last}"
-    if last < since or searched.last < first:
+    if last < searched.first or searched.last < first:
         words = Text(
             zh=f"此时段尚未查找故障，已查找 {zh}", en=f"nobody has looked for faults in these days, only in {en}"
         )

@@ -24,6 +24,7 @@ from core.park import ForecastService
 from core.weather import WEATHER_COLUMNS, believable
 
 HOUR = timedelta(hours=1)
+LAST_S = 7_258_118_400  # 2200-01-01
 HOUR_S = 3600
 RECENT_DAYS = 92  # the forecast service also knows so much of the past; older is in the archive
 LONGEST_FORECAST_H = 16 * 24
@@ -146,8 +147,10 @@ def _table(document: Any) -> tuple[list[int], dict[str, Floats]]:  # Any: a fore
     columns = {name: _numbers(name, hourly[name]) for name in _ASKED}
     if any(len(column) != len(labels) for column in columns.values()):
         raise ValueError("columns of different lengths")
-    if not isinstance(labels, list) or any(type(stamp) is not int or stamp % HOUR_S for stamp in labels):
-        raise ValueError("times that are no full hours")
+    if not isinstance(labels, list) or any(
+        type(stamp) is not int or stamp % HOUR_S or not 0 <= stamp < LAST_S for stamp in labels
+    ):
+        raise ValueError("times that are no full hours of 1970 to 2200")
     return labels, columns
 
 

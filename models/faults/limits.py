@@ -84,7 +84,8 @@ def plateaus(sight: Sight) -> Bools:
 def _ordered(sight: Sight, allowed: Floats) -> Bools:
     """Return the slots in which an order in the array's log held its output down."""
     held: Bools = sight.usable & (allowed * ABOVE < sight.expected) & (sight.generation < sight.expected)
-    held &= sight.generation >= OBEYED * allowed
+    # What gives more than an order allows was not held down by it: somebody did not heed it.
+    held &= (sight.generation >= OBEYED * allowed) & (sight.generation <= ABOVE * allowed)
     return held
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from starlette.responses import Response
 
 from core.text import Language
 from core.timebase import day_of
 from core.why_waterfall import document
 from service.http.answers import written
+from service.http.asking import only_known
 from service.http.ranges import bounds
 from service.http.sharing import Shared, compressed
 from service.runner import Runtime
@@ -24,7 +25,11 @@ def why_router(runtime: Runtime, shared: Shared) -> APIRouter:
     """Build the route."""
     router = APIRouter(tags=["views"])
 
-    @router.get("/why", summary="What made the balance of some days differ from their plan, in kWh that add up")
+    @router.get(
+        "/why",
+        summary="What made the balance of some days differ from their plan, in kWh that add up",
+        dependencies=[Depends(only_known)],
+    )
     def why(
         request: Request,
         day: Annotated[str | None, Query(max_length=10, description="one local day, 2026-10-01")] = None,

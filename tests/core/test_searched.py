@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -27,6 +27,10 @@ class Values(dict[str, str]):
     [
         (SEARCHED, date(2026, 11, 1), TODAY, "no faults found"),
         (SEARCHED, date(2020, 1, 1), TODAY, "no faults found"),  # there are no data before it
+        (
+            Searched(date(2026, 9, 20), TODAY - timedelta(days=1), SEARCHED.at), date(2020, 1, 1), date(2020, 2, 1),
+            f"nobody has looked for faults in these days, only in 2026-09-20 to {TODAY - timedelta(days=1)}",
+        ),
         (SEARCHED, TODAY, TODAY, "faults are looked for once a day is over"),
         (None, date(2026, 11, 1), TODAY, "nobody has looked for faults yet"),
         (

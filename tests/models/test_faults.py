@@ -164,6 +164,13 @@ def test_a_stuck_value_is_told_once_for_the_days_it_lasted():
     assert found.picture.facts == {"hours": 8.0, "what": "20.0 kW"}
 
 
+def test_an_order_nobody_obeyed_held_nothing_down():
+    sight = healthy()
+    allowed = np.where(on(sight, 40, 44), np.minimum(sight.expected, 5.0), sight.expected)
+    weak = worse(sight, on(sight, 40, 44), 0.99)
+    assert diagnose([replace(weak, allowed=allowed)]) == []
+
+
 def test_a_limit_held_exactly_is_curtailment_and_no_stuck_value():
     sight = healthy()
     where = on(sight, 30, 40)

@@ -115,6 +115,7 @@ def test_a_forecast_begins_with_the_hour_that_runs():
         (200, documented(HOUR, 3, time=[LABEL + 3600, LABEL, LABEL + 7200]), Rejected, "double or out of order"),
         (200, documented(HOUR, 3, time=[LABEL, LABEL + 3600]), Rejected, "different lengths"),
         (200, documented(HOUR, 3, time=[LABEL, None, LABEL + 7200]), Rejected, "no full hours"),
+        (200, documented(HOUR, 3, time=[LABEL, LABEL + 3600, 3600 * 10**12]), Rejected, "hours of 1970 to 2200"),
         (200, documented(HOUR, 3, time=[0, 10**18, 2 * 10**18]), Rejected, "another shape"),
     ],
 )  # fmt: skip
