@@ -21,6 +21,7 @@ from models.series import Floats
 SHORTEST = 21  # days of enough sun
 LONGEST = 120
 STEEPEST = 0.012  # of the index per day; what falls faster is no dust
+STEEPEST_ALONE = 0.005  # without a wash at its end: dust of most places (Ilse et al. 2019) stays below
 DROP = 0.06  # over the whole stretch: what an array must fall to be held faulty at all
 ALONE = 0.10  # without a wash at its end: a drift of the season looks alike
 SURE = 1e-4  # Kendall's p
@@ -89,7 +90,7 @@ def _hinge(at: Floats, index: Floats, lowest: int, last: int) -> _Fall | None:
     slope, level = _line(own_x, own_y)
     washed = last + 1 < len(index)
     drop = -slope * own_x[-1] / level
-    if not (0 < -slope / level <= STEEPEST and drop >= (DROP if washed else ALONE)):
+    if not (0 < -slope / level <= (STEEPEST if washed else STEEPEST_ALONE) and drop >= (DROP if washed else ALONE)):
         return None
     if washed and not _came_back(index[last + 1 :], level + slope * own_x[-1] + BACK * drop * level):
         return None

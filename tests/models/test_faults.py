@@ -164,6 +164,13 @@ def test_a_stuck_value_is_told_once_for_the_days_it_lasted():
     assert found.picture.facts == {"hours": 8.0, "what": "20.0 kW"}
 
 
+def test_what_falls_by_a_third_within_a_month_is_no_dust():
+    sight = healthy()
+    falling = worse(sight, on(sight, 20, 59), 1.0 - 0.009 * np.maximum(0, sight.days - 20))
+    codes = {f.code for f in diagnose([falling])}
+    assert codes == {Fault.UNDERPERFORMANCE}
+
+
 def test_an_order_nobody_obeyed_held_nothing_down():
     sight = healthy()
     allowed = np.where(on(sight, 40, 44), np.minimum(sight.expected, 5.0), sight.expected)
